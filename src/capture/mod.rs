@@ -1,0 +1,62 @@
+//! Sound and pictures from their sources. PURE types; the edges are the files named for a technology.
+
+#[cfg(feature = "device")]
+pub mod alsa;
+pub mod test_sound;
+#[cfg(feature = "device")]
+pub mod v4l;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::segment::SoundChunk;
+
+/// Where sound comes from, read by a thread of its own.
+pub trait SoundSource {
+    /// Waits for the next chunk, for a stall's length at most ([`crate::limits::SOUND_STALL`]). `None` at the end of
+    /// a source that has one.
+    ///
+    /// # Errors
+    /// When the source has failed; it has to be opened again.
+    fn read(&mut self) -> Result<Option<SoundChunk>, SourceError>;
+}
+
+/// Why a source gives nothing, in one line that says what to do.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("{0}")]
+pub struct SourceError(pub String);
+
+/// A microphone, as ALSA lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MicrophoneInfo {
+    /// What `--default_microphone` takes.
+    pub name: String,
+    /// ALSA's description, on one line.
+    pub description: String,
+}
+
+/// A camera, as V4L2 lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CameraInfo {
+    /// Its device file.
+    pub device: String,
+    /// Its name.
+    pub card: String,
+    /// The kernel driver.
+    pub driver: String,
+    /// What it can deliver.
+    pub formats: Vec<CameraFormat>,
+}
+
+/// One picture format of a camera.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CameraFormat {
+    /// V4L2's four letters: `MJPG`, `YUYV`, …
+    pub fourcc: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames a second, highest first, rounded to a hundredth.
+    pub frame_rates: Vec<f64>,
+}

@@ -1,0 +1,57 @@
+//! A sound to try the whole job without a microphone: a second and a half of tones, then as much silence. EDGE: it
+//! keeps pace with the clock as a microphone does.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{SoundSource, SourceError};
+use crate::clock::{Clock, signed};
+use crate::limits::{CHUNK_SAMPLES, SAMPLE_RATE_HZ};
+use crate::segment::SoundChunk;
+
+const PERIOD_SAMPLES: u64 = 3 * SAMPLE_RATE_HZ as u64;
+const SPOKEN_SAMPLES: u64 = PERIOD_SAMPLES / 2;
+/// Loud enough for the default threshold: the RMS of a sine is 0.7 of its amplitude.
+const AMPLITUDE: f32 = 16_000.0;
+
+/// The generated sound.
+pub struct TestSound {
+    clock: Arc<dyn Clock>,
+    started: Timestamp,
+    started_monotonic: Duration,
+    position: u64,
+}
+
+impl TestSound {
+    /// Begins now, with silence.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let (started, started_monotonic) = (clock.now(), clock.monotonic());
+        Self { clock, started, started_monotonic, position: 0 }
+    }
+}
+
+impl SoundSource for TestSound {
+    fn read(&mut self) -> Result<Option<SoundChunk>, SourceError> {
+        let length = |samples: u64| Duration::from_nanos(samples * 1_000_000_000 / u64::from(SAMPLE_RATE_HZ));
+        let first = self.position;
+        self.position += CHUNK_SAMPLES as u64;
+        let due = self.started_monotonic + length(self.position);
+        thread::sleep(due.saturating_sub(self.clock.monotonic()));
+        let samples = (first..self.position).map(sample).collect();
+        Ok(Some(SoundChunk { captured: self.started + signed(length(first)), samples }))
+    }
+}
+
+/// Silence, then a tone that wavers as a voice does.
+fn sample(position: u64) -> i16 {
+    let within = position % PERIOD_SAMPLES;
+    if within < SPOKEN_SAMPLES {
+        return 0;
+    }
+    let seconds = within as f32 / SAMPLE_RATE_HZ as f32;
+    let pitch_hz = 220.0 + 30.0 * (seconds * 5.0).sin();
+    (AMPLITUDE * (seconds * pitch_hz * std::f32::consts::TAU).sin()) as i16
+}

@@ -1,0 +1,89 @@
+//! Files that are either there whole or not at all. EDGE: the only file that fsyncs and renames.
+//!
+//! Durability rule 1: written under a temporary name elsewhere on the same file system, fsynced, renamed, folder
+//! fsynced. After an error nothing may be assumed of the target but that it is the old file or the new one.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+/// Writes `bytes` to `target`, which appears whole or not at all; a file that was there is replaced.
+/// `scratch_dir` must be on the same file system.
+pub fn write(scratch_dir: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = NamedTempFile::new_in(scratch_dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(target).map_err(|error| error.error)?;
+    sync_parent(target)
+}
+
+/// Moves a file that another writer has finished to `target` on the same file system, durably.
+pub fn publish(finished: &Path, target: &Path) -> io::Result<()> {
+    File::open(finished)?.sync_all()?;
+    fs::rename(finished, target)?;
+    sync_parent(target)?;
+    sync_parent(finished)
+}
+
+/// Moves a file that is already durable, as when an item is set aside.
+pub fn relocate(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_parent(to)?;
+    sync_parent(from)
+}
+
+/// Removes a file durably; one that is already gone is no error.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_parent(path),
+    }
+}
+
+/// Makes a folder and makes its own entry durable.
+pub fn create_dir(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    sync_parent(path)
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_file_is_whole_and_leaves_no_temporary_behind() -> io::Result<()> {
+        let (scratch, target) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let file = target.path().join("item");
+        write(scratch.path(), &file, b"first")?;
+        write(scratch.path(), &file, b"second")?;
+        assert_eq!(fs::read(&file)?, b"second");
+        assert_eq!(fs::read_dir(scratch.path())?.count(), 0);
+        assert_eq!(fs::read_dir(target.path())?.count(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_the_old_file() -> io::Result<()> {
+        let target = tempfile::tempdir()?;
+        let file = target.path().join("item");
+        fs::write(&file, b"old")?;
+        assert!(write(Path::new("/nonexistent"), &file, b"new").is_err());
+        assert_eq!(fs::read(&file)?, b"old");
+        Ok(())
+    }
+
+    #[test]
+    fn removing_what_is_gone_is_no_error() -> io::Result<()> {
+        remove(&tempfile::tempdir()?.path().join("gone"))
+    }
+}

@@ -1,0 +1,181 @@
+//! What the stages report: progress and faults. PURE.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::spool::Kind;
+
+/// One report of a stage.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The sound of the last 20 ms: RMS of its 16-bit samples, and whether someone is being recorded speaking.
+    Level { rms: f32, speaking: bool },
+    /// A source has delivered its first sound or picture since it was missing.
+    Recording(Part),
+    /// An item is complete and durable in the spool.
+    Recorded(Kind),
+    /// The API has confirmed an item's last step, and the item has left the spool.
+    Delivered(Kind),
+    /// The API will never take this item; it was set aside.
+    Refused(Kind),
+    /// An item could not be kept.
+    Dropped(Kind),
+    /// Something is wrong and stays so until it is cleared.
+    Fault(Fault),
+    /// What was wrong with this part is over.
+    Cleared(Part),
+    /// A source has come to its end, as a recorded file does.
+    Ended(Part),
+}
+
+/// A part of the system that can be at fault, in the order of the attention LED's codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The way to the API: name, route, connection, or something else answering there.
+    Api,
+    /// The token.
+    Token,
+    /// The home.
+    Home,
+    /// How the API wants files.
+    Storage,
+    /// The disk that holds the spool.
+    Disk,
+    /// The microphone.
+    Microphone,
+    /// The camera.
+    Camera,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Api => "API",
+            Self::Token => "token",
+            Self::Home => "home",
+            Self::Storage => "storage",
+            Self::Disk => "disk",
+            Self::Microphone => "microphone",
+            Self::Camera => "camera",
+        })
+    }
+}
+
+/// What is wrong, in one line that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What is at fault.
+    pub part: Part,
+    /// What happened, and what a person can do.
+    pub text: String,
+}
+
+impl Fault {
+    /// A fault of `part`: `text` says what happened and what to do.
+    pub fn new(part: Part, text: impl Into<String>) -> Self {
+        Self { part, text: text.into() }
+    }
+}
+
+/// How many of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Complete in the spool, by this process.
+    pub recorded: u64,
+    /// Confirmed by the API, recorded now or earlier.
+    pub delivered: u64,
+    /// Never to be taken by the API, set aside.
+    pub refused: u64,
+    /// Not kept.
+    pub dropped: u64,
+}
+
+/// The sum of all events so far.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    tallies: BTreeMap<Kind, Tally>,
+    faults: BTreeMap<Part, String>,
+    /// The last level reported, RMS of 16-bit samples.
+    pub rms: f32,
+    /// Whether someone is being recorded speaking.
+    pub speaking: bool,
+}
+
+/// What an event changed that a person should be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A fault that was not there before, or that now reads differently.
+    Fault(Fault),
+    /// A fault is over.
+    Cleared(Part),
+    /// A source has begun to deliver.
+    Recording(Part),
+}
+
+impl Progress {
+    /// Adds an event. A fault repeated in the same words is no news: it is told once.
+    pub fn add(&mut self, event: &Event) -> Option<News> {
+        match event {
+            Event::Level { rms, speaking } => (self.rms, self.speaking) = (*rms, *speaking),
+            Event::Recorded(kind) => self.tally_mut(*kind).recorded += 1,
+            Event::Delivered(kind) => self.tally_mut(*kind).delivered += 1,
+            Event::Refused(kind) => self.tally_mut(*kind).refused += 1,
+            Event::Dropped(kind) => self.tally_mut(*kind).dropped += 1,
+            Event::Fault(fault) => {
+                let before = self.faults.insert(fault.part, fault.text.clone());
+                return (before.as_ref() != Some(&fault.text)).then(|| News::Fault(fault.clone()));
+            }
+            Event::Cleared(part) => return self.faults.remove(part).map(|_| News::Cleared(*part)),
+            Event::Recording(part) => {
+                self.faults.remove(part);
+                return Some(News::Recording(*part));
+            }
+            Event::Ended(_) => {}
+        }
+        None
+    }
+
+    fn tally_mut(&mut self, kind: Kind) -> &mut Tally {
+        self.tallies.entry(kind).or_default()
+    }
+
+    /// The counts of one kind.
+    pub fn tally(&self, kind: Kind) -> Tally {
+        self.tallies.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// What is wrong now.
+    pub fn faults(&self) -> &BTreeMap<Part, String> {
+        &self.faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_told_once_and_again_only_when_it_changes_or_comes_back() {
+        let mut progress = Progress::default();
+        let gone = Event::Fault(Fault::new(Part::Camera, "gone"));
+        assert!(progress.add(&gone).is_some());
+        assert_eq!(progress.add(&gone), None);
+        assert!(progress.add(&Event::Fault(Fault::new(Part::Camera, "busy"))).is_some());
+        assert_eq!(progress.add(&Event::Cleared(Part::Camera)), Some(News::Cleared(Part::Camera)));
+        assert_eq!(progress.add(&Event::Cleared(Part::Camera)), None);
+        assert!(progress.add(&gone).is_some());
+    }
+
+    #[test]
+    fn counts_are_kept_by_kind() {
+        let mut progress = Progress::default();
+        progress.add(&Event::Recorded(Kind::Clip));
+        progress.add(&Event::Recorded(Kind::Clip));
+        progress.add(&Event::Delivered(Kind::Clip));
+        assert_eq!(progress.tally(Kind::Clip), Tally { recorded: 2, delivered: 1, ..Tally::default() });
+        assert_eq!(progress.tally(Kind::Picture), Tally::default());
+    }
+}

@@ -1,0 +1,104 @@
+//! Every bound, with its unit in the name and its reason beside it. PURE.
+
+use std::time::Duration;
+
+/// Sound is recorded at this rate: what the API's speech recognition works in, and the earlier client's rate.
+pub const SAMPLE_RATE_HZ: u32 = 16_000;
+
+/// Energy is measured over windows of 10 ms: short enough to find the edge of a word, long enough for one pitch period.
+pub const WINDOW_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 100;
+
+/// Sound is read from its source in pieces of 20 ms: 50 wake-ups a second, and a decision at most 20 ms late.
+pub const CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 50;
+
+/// The longest utterance that may be configured. Ten minutes of 16 kHz 16-bit sound are 19 MB of memory.
+pub const MAX_TIMEOUT_MS: u32 = 600_000;
+
+/// A time stamp from the microphone may be this far from what the sample count says before it is believed to be a
+/// gap or a stepped clock; below it is scheduling noise, and the sample count is the better clock.
+pub const SOUND_CLOCK_STEP: Duration = Duration::from_millis(100);
+
+/// The wall clock may wander this far from the camera's running time before the time line follows it.
+/// Less than the 16.7 ms between frames at 60 a second, so that frames never change order.
+pub const PICTURE_CLOCK_WANDER: Duration = Duration::from_millis(10);
+
+/// A change of the wall clock beyond this is a step (a person, or the first synchronisation): the clip ends there.
+pub const CLOCK_STEP: Duration = Duration::from_millis(500);
+
+/// Clips must not cross a minute (api-contract, "What the consumers need" 5), so their length divides it.
+pub const SECONDS_PER_MINUTE: u32 = 60;
+
+/// What is recorded and waits to be written: about a minute of pictures while a card stalls, 64 MB at the very most.
+pub const RECORDINGS_IN_FLIGHT: usize = 64;
+
+/// Events on their way to the status line. Level reports are dropped when nobody reads, nothing else is.
+pub const EVENTS_IN_FLIGHT: usize = 1024;
+
+/// Below this much free space no picture is kept: deliveries have to write their progress to make room at all.
+pub const PICTURE_RESERVE_BYTES: u64 = 24 << 20;
+
+/// Below this much no clip is kept either.
+pub const CLIP_RESERVE_BYTES: u64 = 16 << 20;
+
+/// Below this much even speech is refused; what is left holds the manifests of items being delivered.
+pub const SPEECH_RESERVE_BYTES: u64 = 2 << 20;
+
+/// Connecting to the API: a server further away than ten seconds is not reachable.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One answer of the API. Its own storage being down answers after up to 10 s (api-contract, upload_file).
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An upload may be as slow as this before it is given up and tried again: a poor mobile uplink.
+pub const SLOWEST_UPLOAD_BYTES_PER_S: u64 = 16 << 10;
+
+/// The first wait after a failure; doubled with each further one.
+pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+
+/// The longest wait between two tries: a minute, so that a box is back soon after its network.
+pub const BACKOFF_MOST: Duration = Duration::from_secs(60);
+
+/// A refused token or an unknown home needs a person: ask again once a minute.
+pub const REFUSED_RETRY: Duration = Duration::from_secs(60);
+
+/// The storage solution can be changed on the server; it is asked for again this often.
+pub const STORAGE_SOLUTION_REFRESH: Duration = Duration::from_secs(300);
+
+/// `list_files` compares with the server's clock. Rows are looked for from an hour before the item, so that clocks
+/// an hour apart still find them; a day's rows would be some megabytes an answer.
+pub const ROW_SEARCH_MARGIN: Duration = Duration::from_secs(3600);
+
+/// The answer of `list_files` that is read at most: over 100,000 rows.
+pub const MAX_ANSWER_BYTES: u64 = 64 << 20;
+
+/// How much of an unexpected answer is shown or kept.
+pub const SHOWN_ANSWER_CHARS: usize = 200;
+
+/// Strings in rows and tasks (api-contract: 100 characters).
+pub const MAX_API_STRING_CHARS: usize = 100;
+
+/// A microphone or camera that is missing is looked for this often: soon for a person who has just plugged it in,
+/// rare enough to cost nothing.
+pub const DEVICE_RETRY: Duration = Duration::from_secs(2);
+
+/// No sound for this long from an open microphone means that it hangs.
+pub const SOUND_STALL: Duration = Duration::from_secs(5);
+
+/// No frame for this long from an open camera means that it hangs.
+pub const PICTURE_STALL: Duration = Duration::from_secs(5);
+
+/// Closing a clip writes its index; a card that takes longer than this has failed.
+pub const CLIP_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// After the last recording, what waits is delivered for this long before the program leaves the rest for next time.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The status line is redrawn, and stop signals are looked at, this often.
+pub const STATUS_TICK: Duration = Duration::from_millis(200);
+
+const _: () = {
+    assert!(CHUNK_SAMPLES % WINDOW_SAMPLES == 0);
+    assert!(SPEECH_RESERVE_BYTES < CLIP_RESERVE_BYTES && CLIP_RESERVE_BYTES < PICTURE_RESERVE_BYTES);
+    assert!(PICTURE_CLOCK_WANDER.as_nanos() < 1_000_000_000 / 60);
+    assert!(BACKOFF_FIRST.as_millis() < BACKOFF_MOST.as_millis());
+};

@@ -1,0 +1,150 @@
+//! From chunks of sound with their times to utterances with theirs. PURE.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Continuity, SampleClock, Segmenter, Settings, Utterance, Windows, rms};
+use crate::limits::SAMPLE_RATE_HZ;
+
+/// Sound as a source delivers it: 16 kHz mono.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoundChunk {
+    /// When the first of the samples was taken, as well as the source knows.
+    pub captured: Timestamp,
+    /// The samples.
+    pub samples: Vec<i16>,
+}
+
+/// What was heard in a chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// Someone has begun to speak; the utterance will start here.
+    Began,
+    /// An utterance is over.
+    Utterance { start: Timestamp, end: Timestamp, samples: Vec<i16> },
+}
+
+/// Cuts a live sound into utterances.
+#[derive(Debug)]
+pub struct Hearing {
+    settings: Settings,
+    /// Samples heard, since the start of the source.
+    position: u64,
+    /// The position at which `segmenter` began to count: it is made anew after every gap.
+    segment_origin: u64,
+    clock: SampleClock,
+    windows: Windows,
+    segmenter: Segmenter,
+}
+
+impl Hearing {
+    /// Has heard nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            position: 0,
+            segment_origin: 0,
+            clock: SampleClock::default(),
+            windows: Windows::default(),
+            segmenter: Segmenter::new(settings),
+        }
+    }
+
+    /// Hears a chunk. A gap before it, or a stepped clock, ends the utterance that was going on: no utterance spans
+    /// sound that was not recorded.
+    pub fn push(&mut self, chunk: &SoundChunk, mut tell: impl FnMut(Heard)) {
+        let clock_before = self.clock;
+        if self.clock.observe(self.position, chunk.captured) == Continuity::Jumped {
+            if let Some(utterance) = self.segmenter.flush() {
+                tell(heard(&clock_before, self.segment_origin, utterance));
+            }
+            self.segmenter = Segmenter::new(self.settings);
+            self.windows = Windows::default();
+            self.segment_origin = self.position;
+        }
+        self.position += chunk.samples.len() as u64;
+        let Self { windows, segmenter, clock, segment_origin, .. } = self;
+        windows.feed(&chunk.samples, |window| {
+            let was_speaking = segmenter.is_speaking();
+            if let Some(utterance) = segmenter.push(window) {
+                tell(heard(clock, *segment_origin, utterance));
+            }
+            if segmenter.is_speaking() && !was_speaking {
+                tell(Heard::Began);
+            }
+        });
+    }
+
+    /// The source has ended: so has what was being said.
+    pub fn finish(&mut self, mut tell: impl FnMut(Heard)) {
+        if let Some(utterance) = self.segmenter.flush() {
+            tell(heard(&self.clock, self.segment_origin, utterance));
+        }
+    }
+
+    /// Whether someone is being recorded speaking.
+    pub fn is_speaking(&self) -> bool {
+        self.segmenter.is_speaking()
+    }
+}
+
+impl SoundChunk {
+    /// RMS of its 16-bit samples.
+    pub fn rms(&self) -> f32 {
+        rms(&self.samples)
+    }
+}
+
+fn heard(clock: &SampleClock, origin: u64, utterance: Utterance) -> Heard {
+    let start = clock.time_of(origin + utterance.start).unwrap_or_default();
+    let length =
+        SignedDuration::from_nanos(utterance.samples.len() as i64 * (1_000_000_000 / i64::from(SAMPLE_RATE_HZ)));
+    Heard::Utterance { start, end: start + length, samples: utterance.samples }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::tests::SETTINGS;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_800_000_000_000 + ms).expect("in range")
+    }
+
+    fn chunk(ms: i64, amplitude: i16) -> SoundChunk {
+        let samples = (0..320).map(|i| if i % 40 < 20 { amplitude } else { -amplitude }).collect();
+        SoundChunk { captured: at(ms), samples }
+    }
+
+    fn hear(hearing: &mut Hearing, chunks: impl IntoIterator<Item = SoundChunk>) -> Vec<Heard> {
+        let mut heard = Vec::new();
+        chunks.into_iter().for_each(|chunk| hearing.push(&chunk, |h| heard.push(h)));
+        heard
+    }
+
+    fn bounds(heard: &[Heard]) -> Vec<(Timestamp, Timestamp)> {
+        let bounds = |h: &Heard| match h {
+            Heard::Utterance { start, end, .. } => Some((*start, *end)),
+            Heard::Began => None,
+        };
+        heard.iter().filter_map(bounds).collect()
+    }
+
+    #[test]
+    fn an_utterance_carries_the_times_of_its_own_sound() {
+        let mut hearing = Hearing::new(SETTINGS);
+        let loud = |ms| (1000..1500).contains(&ms);
+        let chunks = (0..150).map(|i| i * 20).map(|ms| chunk(ms, if loud(ms) { 5000 } else { 10 }));
+        let heard = hear(&mut hearing, chunks);
+        assert_eq!(heard[0], Heard::Began);
+        assert_eq!(bounds(&heard), [(at(700), at(1700))]);
+    }
+
+    #[test]
+    fn a_gap_ends_the_utterance_and_the_next_has_the_times_after_it() {
+        let mut hearing = Hearing::new(SETTINGS);
+        let before = (0..50).map(|i| chunk(i * 20, if i >= 25 { 5000 } else { 10 }));
+        let after = (0..100).map(|i| chunk(10_000 + i * 20, if i < 25 { 5000 } else { 10 }));
+        let heard = hear(&mut hearing, before.chain(after));
+        assert_eq!(bounds(&heard), [(at(200), at(1000)), (at(10_000), at(10_700))]);
+    }
+}

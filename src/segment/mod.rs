@@ -1,0 +1,299 @@
+//! Cuts sound into utterances by its energy. PURE: positions are sample numbers, no clock is read.
+//!
+//! ```text
+//!            a loud window                      pause passed: Utterance, if enough of it was loud
+//!   Quiet ───────────────────> Speaking ──────────────────────────────────────────────────> Quiet
+//!   (keeps the lead-in)          │   ^
+//!                                └───┘ longest length reached: Utterance, and the next begins at that very sample
+//! ```
+
+mod hearing;
+mod sample_clock;
+mod windows;
+
+use std::collections::VecDeque;
+
+pub use hearing::{Heard, Hearing, SoundChunk};
+pub use sample_clock::{Continuity, SampleClock};
+pub use windows::Windows;
+
+use crate::limits::{SAMPLE_RATE_HZ, WINDOW_SAMPLES};
+
+/// How sound is cut. Lengths in milliseconds of sound.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// A window is loud when the RMS of its 16-bit samples is at least this.
+    pub energy_threshold: f32,
+    /// Quiet for this long ends an utterance.
+    pub pause_ms: u32,
+    /// What is kept from before the first loud window: words begin softly.
+    pub lead_in_ms: u32,
+    /// What is kept from after the last loud window, at most the pause: words end softly.
+    pub tail_ms: u32,
+    /// With less loud sound than this it was a click, not an utterance.
+    pub shortest_ms: u32,
+    /// The longest an utterance may be, lead-in and tail included.
+    pub timeout_ms: u32,
+}
+
+/// One utterance, by the sound's own bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Utterance {
+    /// The number of its first sample, counted from the start of the recording.
+    pub start: u64,
+    /// 16 kHz mono.
+    pub samples: Vec<i16>,
+    /// The number of the sample at which it was known to have ended.
+    pub decided: u64,
+}
+
+impl Utterance {
+    /// The number of the sample after its last.
+    pub fn end(&self) -> u64 {
+        self.start + self.samples.len() as u64
+    }
+}
+
+/// Root mean square of 16-bit samples: 0 for silence, 32768 at most.
+pub fn rms(samples: &[i16]) -> f32 {
+    if samples.is_empty() {
+        return 0.0;
+    }
+    let sum: u64 = samples.iter().map(|s| u64::from(s.unsigned_abs()).pow(2)).sum();
+    (sum as f64 / samples.len() as f64).sqrt() as f32
+}
+
+/// The state machine. Feed it windows of [`WINDOW_SAMPLES`]; [`Windows`] makes them of any chunks.
+#[derive(Debug)]
+pub struct Segmenter {
+    settings: Settings,
+    /// Samples seen so far.
+    position: u64,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The newest samples since the last utterance, at most the lead-in.
+    Quiet(VecDeque<i16>),
+    Speaking(Speech),
+}
+
+#[derive(Debug)]
+struct Speech {
+    start: u64,
+    samples: Vec<i16>,
+    /// How many of `samples` there were after the last loud window.
+    until_loud: usize,
+    loud_samples: usize,
+}
+
+impl Segmenter {
+    /// A segmenter that has heard nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, position: 0, state: State::Quiet(VecDeque::new()) }
+    }
+
+    /// Hears one window. At most one utterance ends in it.
+    pub fn push(&mut self, window: &[i16]) -> Option<Utterance> {
+        debug_assert_eq!(window.len(), WINDOW_SAMPLES);
+        let loud = rms(window) >= self.settings.energy_threshold;
+        self.position += window.len() as u64;
+        match &mut self.state {
+            State::Quiet(lead) => {
+                lead.extend(window);
+                if !loud {
+                    let surplus = lead.len().saturating_sub(samples(self.settings.lead_in_ms));
+                    lead.drain(..surplus);
+                    return None;
+                }
+                let samples = Vec::from(std::mem::take(lead));
+                self.state = State::Speaking(Speech {
+                    start: self.position - samples.len() as u64,
+                    until_loud: samples.len(),
+                    loud_samples: window.len(),
+                    samples,
+                });
+            }
+            State::Speaking(speech) => {
+                speech.samples.extend_from_slice(window);
+                if loud {
+                    speech.until_loud = speech.samples.len();
+                    speech.loud_samples += window.len();
+                }
+            }
+        }
+        self.close_if_over()
+    }
+
+    fn close_if_over(&mut self) -> Option<Utterance> {
+        let State::Speaking(speech) = &mut self.state else { return None };
+        let longest = samples(self.settings.timeout_ms);
+        if speech.samples.len() - speech.until_loud >= samples(self.settings.pause_ms) {
+            return self.close();
+        }
+        if speech.samples.len() < longest {
+            return None;
+        }
+        // Still speaking: the next utterance begins at the very sample at which this one has to end.
+        let rest = speech.samples.split_off(longest);
+        let next =
+            Speech { start: speech.start + longest as u64, until_loud: rest.len(), loud_samples: 0, samples: rest };
+        let full = std::mem::replace(speech, next);
+        self.utterance(full)
+    }
+
+    /// The recording ends, or has a gap: what is being said ends here.
+    pub fn flush(&mut self) -> Option<Utterance> {
+        self.close()
+    }
+
+    fn close(&mut self) -> Option<Utterance> {
+        let State::Speaking(mut speech) = std::mem::replace(&mut self.state, State::Quiet(VecDeque::new())) else {
+            return None;
+        };
+        let end = (speech.until_loud + samples(self.settings.tail_ms)).min(speech.samples.len());
+        let mut after = VecDeque::from(speech.samples.split_off(end));
+        after.drain(..after.len().saturating_sub(samples(self.settings.lead_in_ms)));
+        self.state = State::Quiet(after);
+        self.utterance(speech)
+    }
+
+    fn utterance(&self, speech: Speech) -> Option<Utterance> {
+        (speech.loud_samples >= samples(self.settings.shortest_ms)).then_some(Utterance {
+            start: speech.start,
+            samples: speech.samples,
+            decided: self.position,
+        })
+    }
+
+    /// Whether someone is being recorded speaking.
+    pub fn is_speaking(&self) -> bool {
+        matches!(self.state, State::Speaking(_))
+    }
+}
+
+/// Milliseconds of sound as samples.
+fn samples(ms: u32) -> usize {
+    ms as usize * SAMPLE_RATE_HZ as usize / 1000
+}
+
+/// Finds the utterances of a whole recording, exactly as the live path would.
+pub fn segment_all(settings: Settings, recording: &[i16]) -> Vec<Utterance> {
+    let mut segmenter = Segmenter::new(settings);
+    let mut found = Vec::new();
+    Windows::default().feed(recording, |window| found.extend(segmenter.push(window)));
+    found.extend(segmenter.flush());
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(super) const SETTINGS: Settings = Settings {
+        energy_threshold: 1000.0,
+        pause_ms: 700,
+        lead_in_ms: 300,
+        tail_ms: 200,
+        shortest_ms: 60,
+        timeout_ms: 3000,
+    };
+
+    /// Stretches of (milliseconds, amplitude) of a square wave, whose RMS is its amplitude.
+    fn sound(stretches: &[(u32, i16)]) -> Vec<i16> {
+        let stretch = |&(ms, amplitude): &(u32, i16)| {
+            (0..samples(ms)).map(move |i| if i % 40 < 20 { amplitude } else { -amplitude })
+        };
+        stretches.iter().flat_map(stretch).collect()
+    }
+
+    fn bounds_ms(found: &[Utterance]) -> Vec<(u64, u64)> {
+        found.iter().map(|u| (u.start / 16, u.end() / 16)).collect()
+    }
+
+    #[test]
+    fn an_utterance_has_its_lead_in_and_ends_after_the_pause() {
+        let found = segment_all(SETTINGS, &sound(&[(1000, 10), (500, 5000), (2000, 10)]));
+        assert_eq!(bounds_ms(&found), [(700, 1700)]);
+        assert_eq!(found[0].decided / 16, 1500 + 700);
+    }
+
+    #[test]
+    fn the_samples_are_those_of_its_bounds() {
+        let recording = sound(&[(1000, 10), (500, 5000), (1000, 20), (500, 4000), (800, 10)]);
+        for utterance in segment_all(SETTINGS, &recording) {
+            assert_eq!(utterance.samples, recording[utterance.start as usize..utterance.end() as usize]);
+        }
+    }
+
+    #[test]
+    fn a_breath_shorter_than_the_pause_does_not_end_it() {
+        let found = segment_all(SETTINGS, &sound(&[(500, 10), (400, 5000), (600, 10), (400, 5000), (1000, 10)]));
+        assert_eq!(bounds_ms(&found), [(200, 2100)]);
+    }
+
+    #[test]
+    fn a_click_is_no_utterance() {
+        assert_eq!(segment_all(SETTINGS, &sound(&[(1000, 10), (20, 20000), (2000, 10)])), []);
+    }
+
+    #[test]
+    fn speech_beyond_the_limit_goes_on_in_the_next_utterance_without_a_gap() {
+        let found = segment_all(SETTINGS, &sound(&[(500, 10), (7000, 5000), (1000, 10)]));
+        assert_eq!(bounds_ms(&found), [(200, 3200), (3200, 6200), (6200, 7700)]);
+    }
+
+    #[test]
+    fn what_follows_at_once_is_not_in_two_utterances() {
+        let found = segment_all(SETTINGS, &sound(&[(500, 10), (400, 5000), (720, 10), (400, 5000), (900, 10)]));
+        assert_eq!(bounds_ms(&found), [(200, 1100), (1320, 2220)]);
+    }
+
+    #[test]
+    fn a_recording_that_ends_in_a_word_keeps_it() {
+        let found = segment_all(SETTINGS, &sound(&[(500, 10), (400, 5000)]));
+        assert_eq!(bounds_ms(&found), [(200, 900)]);
+    }
+
+    #[test]
+    fn the_loudest_sound_does_not_overflow() {
+        assert_eq!(rms(&[i16::MIN; 160]), 32768.0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunks_give_the_same_utterances(
+            stretches in prop::collection::vec((1u32..1500, prop::sample::select(vec![0i16, 900, 1100, 8000])), 1..12),
+            chunks in prop::collection::vec(1usize..4000, 1..40),
+        ) {
+            let recording = sound(&stretches);
+            let mut segmenter = Segmenter::new(SETTINGS);
+            let mut windows = Windows::default();
+            let (mut found, mut rest, mut sizes) = (Vec::new(), recording.as_slice(), chunks.iter().cycle());
+            while !rest.is_empty() {
+                let (chunk, after) = rest.split_at((*sizes.next().expect("cycles")).min(rest.len()));
+                windows.feed(chunk, |window| found.extend(segmenter.push(window)));
+                rest = after;
+            }
+            found.extend(segmenter.flush());
+            prop_assert_eq!(found, segment_all(SETTINGS, &recording));
+        }
+
+        #[test]
+        fn utterances_never_overlap_and_never_exceed_the_limit(
+            recording in prop::collection::vec(any::<i16>(), 0..60_000),
+            timeout_ms in 700u32..2000,
+        ) {
+            let found = segment_all(Settings { timeout_ms, ..SETTINGS }, &recording);
+            for utterance in &found {
+                prop_assert!(utterance.samples.len() <= samples(timeout_ms));
+            }
+            for pair in found.windows(2) {
+                prop_assert!(pair[0].end() <= pair[1].start);
+            }
+        }
+    }
+}
