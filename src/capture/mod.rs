@@ -36,7 +36,7 @@ pub struct MicrophoneInfo {
 }
 
 /// A camera, as V4L2 lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CameraInfo {
     /// Its device file.
     pub device: String,
@@ -49,7 +49,7 @@ pub struct CameraInfo {
 }
 
 /// One picture format of a camera.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CameraFormat {
     /// V4L2's four letters: `MJPG`, `YUYV`, …
     pub fourcc: String,
