@@ -1,8 +1,10 @@
 //! x
 pub mod capture;
 pub mod clock;
+pub mod device_id;
 pub mod durable;
 pub mod event;
 pub mod limits;
 pub mod segment;
 pub mod spool;
+pub mod upload;

@@ -68,6 +68,10 @@ pub const STORAGE_SOLUTION_REFRESH: Duration = Duration::from_secs(300);
 /// an hour apart still find them; a day's rows would be some megabytes an answer.
 pub const ROW_SEARCH_MARGIN: Duration = Duration::from_secs(3600);
 
+/// A row sent by a run that was killed may still be on its way into the server's books: it is looked for only after
+/// this long. Longer than a server needs for a row, short enough for the speaker who waits.
+pub const ROW_SETTLE: Duration = Duration::from_secs(2);
+
 /// The answer of `list_files` that is read at most: over 100,000 rows.
 pub const MAX_ANSWER_BYTES: u64 = 64 << 20;
 

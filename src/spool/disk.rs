@@ -31,6 +31,21 @@ pub enum SpoolError {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
 }
 
+impl SpoolError {
+    /// Whether the item itself is lost to delivery; it has left the spool.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
+    /// The error with its cause, on one line.
+    pub fn line(&self) -> String {
+        match self {
+            Self::Io { source, .. } => format!("{self}: {source}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
 trait Doing<T> {
     fn doing(self, doing: &'static str, path: &Path) -> Result<T, SpoolError>;
 }
@@ -159,6 +174,11 @@ impl Spool {
         let patience = backlog.next_due().map_or(patience, |due| patience.min(due.saturating_sub(now())));
         let (mut backlog, _) = self.added.wait_timeout(backlog, patience).expect("no panic while held");
         backlog.take(now())
+    }
+
+    /// Waits, or until [`Self::wake`].
+    pub fn rest(&self, patience: Duration) {
+        drop(self.added.wait_timeout(self.backlog(), patience));
     }
 
     /// Wakes whoever waits in [`Self::take`].

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use backlog::Backlog;
-pub use disk::Spool;
+pub use disk::{Spool, SpoolError};
 pub use name::ItemName;
 
 use crate::limits;

@@ -1,0 +1,206 @@
+//! The calls of the API (api-contract, "Requests"). EDGE: the only file that speaks HTTP.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::fmt::strtime;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::blocking::{Client, RequestBuilder, multipart};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::answer::{Answer, ApiError, lists_clip, lists_utterance};
+use crate::clock::{signed, since_epoch};
+use crate::device_id::DeviceId;
+use crate::limits;
+use crate::spool::{Item, name};
+
+/// The API at one address, for one home.
+#[derive(Debug)]
+pub struct ApiClient {
+    client: Client,
+    domain: String,
+    home_id: u32,
+    device: DeviceId,
+}
+
+impl ApiClient {
+    /// Sends nothing yet.
+    ///
+    /// # Errors
+    /// When the token cannot be sent in a header, or the system's TLS roots cannot be read.
+    pub fn new(domain: &str, token: &SecretString, home_id: u32, device: DeviceId) -> Result<Self, ApiError> {
+        // An error says that a provider is installed already, which is all that is wanted.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let unusable = |error: &dyn Error| ApiError::Unreachable(root_cause(error));
+        let mut token = HeaderValue::from_str(&format!("Token {}", token.expose_secret())).map_err(|e| unusable(&e))?;
+        token.set_sensitive(true);
+        let client = Client::builder()
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
+            .connect_timeout(limits::CONNECT_TIMEOUT)
+            .timeout(limits::ANSWER_TIMEOUT)
+            // A redirect is to a login page: the address is wrong.
+            .redirect(Policy::none())
+            .user_agent(concat!("listener/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| unusable(&error))?;
+        Ok(Self { client, domain: domain.into(), home_id, device })
+    }
+
+    /// Makes the device known to the home; one that is known already is no error.
+    pub fn register(&self) -> Result<(), ApiError> {
+        let request = self.post("/hardware/register/").form(&[
+            ("home", self.home_id.to_string().as_str()),
+            ("mac_address", &self.device.mac_address),
+            ("device_name", &self.device.name),
+            ("device_type", &self.device.model),
+            ("description", concat!("Listener ", env!("CARGO_PKG_VERSION"))),
+        ]);
+        send(request)?.read_registration()
+    }
+
+    /// Asks how files are wanted.
+    pub fn storage_solution(&self) -> Result<String, ApiError> {
+        let answer = send(self.client.get(self.url("/hardware/storage_solution/")))?.read(200)?;
+        match answer["storage_solution"].as_str() {
+            Some(solution) => Ok(solution.into()),
+            None => Err(ApiError::NotTheApi("its answer names no storage_solution".into())),
+        }
+    }
+
+    /// Sends an item's file; sent again, it overwrites.
+    pub fn upload(&self, item: &Item, media: &Path) -> Result<(), ApiError> {
+        let unreadable = |error| ApiError::File(format!("cannot read {}: {error}", media.display()));
+        let file = File::open(media).map_err(unreadable)?;
+        let bytes = file.metadata().map_err(unreadable)?.len();
+        // A part of unknown length would be sent chunked, which the server does not understand.
+        let part = multipart::Part::reader_with_length(file, bytes)
+            .file_name(name::api_file(item))
+            .mime_str(item.kind().media_type())
+            .map_err(|error| ApiError::File(error.to_string()))?;
+        let form = multipart::Form::new().text("dest_path", name::api_path(item)).part("file", part);
+        let patience = limits::ANSWER_TIMEOUT + Duration::from_secs(bytes / limits::SLOWEST_UPLOAD_BYTES_PER_S);
+        let request = self.post("/hardware/upload_file/").multipart(form).timeout(patience);
+        send(request)?.read(200).map(drop)
+    }
+
+    /// Posts an item's row. Posted twice, there are two: see the module's documentation. A picture has none.
+    pub fn post_row(&self, item: &Item) -> Result<(), ApiError> {
+        let (home, uid) = (self.home_id.to_string(), item.uid().to_string());
+        let (file, start, end) = (name::api_file(item), row_time(item.start()), row_time(item.end()));
+        let common = [
+            ("home", home.as_str()),
+            ("uid", &uid),
+            ("start_time", &start),
+            ("end_time", &end),
+            ("hardware_device_mac_address", &self.device.mac_address),
+        ];
+        let request = match item {
+            Item::Utterance { index, track_id, .. } => {
+                let own = [("sequence_index", &index.to_string()), ("audio_file", &file), ("track_id", track_id)];
+                let own = own.map(|(key, value)| (key, value.as_str()));
+                self.post("/hardware/audio/").form(&[&common[..], &own].concat())
+            }
+            Item::Clip { .. } => {
+                self.post("/hardware/video/").form(&[&common[..], &[("video_file", file.as_str())]].concat())
+            }
+            Item::Picture { .. } => return Ok(()),
+        };
+        send(request)?.read(201).map(drop)
+    }
+
+    /// Asks whether an item's row is there.
+    pub fn has_row(&self, item: &Item) -> Result<bool, ApiError> {
+        // The server compares with the time at which it made the row, by its own clock.
+        let from = since_epoch(item.end()) - signed(limits::ROW_SEARCH_MARGIN);
+        let request = self.client.get(self.url("/hardware/list_files/")).form(&[("from_time", from.as_secs())]);
+        let files = send(request)?.read(200)?;
+        let uid = item.uid().to_string();
+        Ok(match item {
+            Item::Utterance { index, .. } => lists_utterance(&files, &uid, *index),
+            Item::Clip { .. } => lists_clip(&files, &uid, &name::api_file(item)),
+            Item::Picture { .. } => false,
+        })
+    }
+
+    /// Queues the recognition of an utterance. Anything else has no task.
+    pub fn post_task(&self, item: &Item) -> Result<(), ApiError> {
+        let Item::Utterance { uid, index, start, end, track_id } = item else { return Ok(()) };
+        let parameters = json!({
+            "uid": uid,
+            "home_id": self.home_id,
+            "audio_index": index.to_string(),
+            "start_time": task_time(*start),
+            "end_time": task_time(*end),
+            "hardware_device_mac_address": self.device.mac_address,
+        });
+        let request = self.post("/queue_task/ai_task/").form(&[
+            ("name", "speech_to_text"),
+            ("task_name", "speech2text"),
+            ("track_id", track_id),
+            ("parameters", &parameters.to_string()),
+        ]);
+        send(request)?.read(200).map(drop)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.domain)
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(self.url(path))
+    }
+}
+
+/// Rows take an offset; `Z` is the shortest (api-contract: a naive time would be taken in the server's zone).
+fn row_time(time: Timestamp) -> String {
+    strtime::format("%Y-%m-%dT%H:%M:%S.%6fZ", time).expect("a constant format of a UTC time")
+}
+
+/// Tasks must parse as `%Y-%m-%dT%H:%M:%S.%f`: fraction digits even when zero, no offset.
+fn task_time(time: Timestamp) -> String {
+    strtime::format("%Y-%m-%dT%H:%M:%S.%6f", time).expect("a constant format of a UTC time")
+}
+
+fn send(request: RequestBuilder) -> Result<Answer, ApiError> {
+    let response = request.send().map_err(classify)?;
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    response
+        .take(limits::MAX_ANSWER_BYTES)
+        .read_to_end(&mut body)
+        .map_err(|error| ApiError::Unclear(root_cause(&error)))?;
+    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+fn classify(error: reqwest::Error) -> ApiError {
+    let error = error.without_url();
+    let cause = if error.is_timeout() { "no answer in time".into() } else { root_cause(&error) };
+    if error.is_connect() || error.is_builder() { ApiError::Unreachable(cause) } else { ApiError::Unclear(cause) }
+}
+
+/// The innermost cause: the outer ones repeat what was being done.
+fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_all_six_digits_even_when_they_are_zero() {
+        let time = Timestamp::UNIX_EPOCH + SignedDuration::from_micros(1_800_000_000_000_000);
+        assert_eq!(task_time(time), "2027-01-15T08:00:00.000000");
+        assert_eq!(row_time(time + SignedDuration::from_nanos(1_999)), "2027-01-15T08:00:00.000001Z");
+    }
+}
