@@ -2,6 +2,7 @@
 
 #[cfg(feature = "device")]
 pub mod alsa;
+pub mod camera;
 pub mod test_sound;
 #[cfg(feature = "device")]
 pub mod v4l;
