@@ -3,6 +3,8 @@
 #[cfg(feature = "device")]
 pub mod alsa;
 pub mod camera;
+#[cfg(feature = "device")]
+mod microphone;
 pub mod test_sound;
 #[cfg(feature = "device")]
 pub mod v4l;
