@@ -2,6 +2,9 @@
 
 #[cfg(feature = "device")]
 pub mod alsa;
+pub mod camera;
+#[cfg(feature = "device")]
+mod microphone;
 pub mod test_sound;
 #[cfg(feature = "device")]
 pub mod v4l;
