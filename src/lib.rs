@@ -2,6 +2,7 @@
 pub mod capture;
 pub mod clock;
 pub mod device_id;
+pub mod config;
 pub mod durable;
 pub mod event;
 pub mod limits;

@@ -1,5 +1,6 @@
 //! Every bound, with its unit in the name and its reason beside it. PURE.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Sound is recorded at this rate: what the API's speech recognition works in, and the earlier client's rate.
@@ -13,6 +14,36 @@ pub const CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 50;
 
 /// The longest utterance that may be configured. Ten minutes of 16 kHz 16-bit sound are 19 MB of memory.
 pub const MAX_TIMEOUT_MS: u32 = 600_000;
+
+/// Homes are rows of a database that counts them in signed 32 bits, from 1.
+pub const HOME_ID: RangeInclusive<u32> = 1..=i32::MAX as u32;
+
+/// The RMS of 16-bit samples: 0 would hear silence as speech, more than the loudest sample would hear nothing.
+pub const ENERGY_THRESHOLD: RangeInclusive<f32> = 1.0..=i16::MAX as f32;
+
+/// The longest an utterance may be. Under a second is seconds mistaken for milliseconds.
+pub const TIMEOUT_MS: RangeInclusive<u32> = 1_000..=MAX_TIMEOUT_MS;
+
+/// Quiet that ends an utterance: shorter stops within words, longer keeps the speaker waiting for the answer.
+pub const PAUSE_MS: RangeInclusive<u32> = 200..=5_000;
+
+/// Kept from before the first loud window: two seconds hold any soft beginning.
+pub const LEAD_IN_MS: RangeInclusive<u32> = 0..=2_000;
+
+/// Least loud sound: one window at least, and no more than a short word in a noisy room.
+pub const SHORTEST_MS: RangeInclusive<u32> = 10..=2_000;
+
+/// From the smallest pictures that cameras give to what the hardware encoder takes (1080p).
+pub const WIDTH_PX: RangeInclusive<u32> = 160..=1_920;
+
+/// The other side of [`WIDTH_PX`].
+pub const HEIGHT_PX: RangeInclusive<u32> = 120..=1_080;
+
+/// What cameras give; [`PICTURE_CLOCK_WANDER`] relies on the 60.
+pub const FRAME_RATE_HZ: RangeInclusive<u32> = 1..=60;
+
+/// Pictures are looked for by the minute (api-contract, "What the consumers need" 5): at least one in each.
+pub const FRAME_INTERVAL_S: RangeInclusive<u32> = 1..=SECONDS_PER_MINUTE;
 
 /// A time stamp from the microphone may be this far from what the sample count says before it is believed to be a
 /// gap or a stepped clock; below it is scheduling noise, and the sample count is the better clock.
@@ -101,6 +132,7 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 pub const STATUS_TICK: Duration = Duration::from_millis(200);
 
 const _: () = {
+    assert!(*TIMEOUT_MS.start() < *TIMEOUT_MS.end());
     assert!(CHUNK_SAMPLES % WINDOW_SAMPLES == 0);
     assert!(SPEECH_RESERVE_BYTES < CLIP_RESERVE_BYTES && CLIP_RESERVE_BYTES < PICTURE_RESERVE_BYTES);
     assert!(PICTURE_CLOCK_WANDER.as_nanos() < 1_000_000_000 / 60);

@@ -1,0 +1,129 @@
+//! The settings there are, by the names they have in `listener.toml` and on the command line. PURE.
+
+use std::fmt;
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// The home that recordings belong to.
+    HomeId,
+    /// The API's token.
+    Token,
+    /// Where the API is.
+    ApiDomain,
+    /// Which chain of models answers.
+    TrackCluster,
+    /// How loud speech is.
+    EnergyThreshold,
+    /// The longest an utterance may be, in milliseconds.
+    Timeout,
+    /// The quiet that ends an utterance, in milliseconds.
+    Pause,
+    /// What is kept from before the first loud sound, in milliseconds.
+    LeadIn,
+    /// The least loud sound of an utterance, in milliseconds.
+    Shortest,
+    /// The microphone.
+    DefaultMicrophone,
+    /// The camera.
+    Camera,
+    /// Of the picture, in pixels.
+    Width,
+    /// Of the picture, in pixels.
+    Height,
+    /// Frames a second.
+    FrameRate,
+    /// The length of a clip, in seconds.
+    VideoLength,
+    /// From one picture to the next, in seconds.
+    FrameInterval,
+}
+
+/// The sections of the file. Settings outside them stand at its top.
+pub(super) const SECTIONS: [&str; 2] = ["audio", "video"];
+
+/// Sections and settings of the file that are designed and not built.
+pub(super) const NOT_YET: [&str; 5] = ["wifi", "storage", "leds", "keep_token", "factory_reset"];
+
+/// In the order of [`Key`], which a test holds it to.
+const TABLE: [(Key, Option<&str>, &str); 16] = [
+    (Key::HomeId, None, "home_id"),
+    (Key::Token, None, "token"),
+    (Key::ApiDomain, None, "api_domain"),
+    (Key::TrackCluster, None, "track_cluster"),
+    (Key::EnergyThreshold, Some("audio"), "energy_threshold"),
+    (Key::Timeout, Some("audio"), "timeout"),
+    (Key::Pause, Some("audio"), "pause"),
+    (Key::LeadIn, Some("audio"), "lead_in"),
+    (Key::Shortest, Some("audio"), "shortest"),
+    (Key::DefaultMicrophone, Some("audio"), "default_microphone"),
+    (Key::Camera, Some("video"), "camera"),
+    (Key::Width, Some("video"), "width"),
+    (Key::Height, Some("video"), "height"),
+    (Key::FrameRate, Some("video"), "frame_rate"),
+    (Key::VideoLength, Some("video"), "video_length"),
+    (Key::FrameInterval, Some("video"), "frame_interval"),
+];
+
+impl Key {
+    /// All of them, in the order of the file.
+    pub fn all() -> impl Iterator<Item = Key> {
+        TABLE.iter().map(|(key, ..)| *key)
+    }
+
+    /// Its name, in the file and (after `--`) on the command line.
+    pub fn name(self) -> &'static str {
+        TABLE[self as usize].2
+    }
+
+    /// The section of the file it stands in; none for the top.
+    pub fn section(self) -> Option<&'static str> {
+        TABLE[self as usize].1
+    }
+
+    pub(super) fn in_section(section: Option<&str>) -> impl Iterator<Item = Key> {
+        Key::all().filter(move |key| key.section() == section)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The known name that someone may have meant.
+pub(super) fn nearest(word: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let word = word.to_lowercase().replace('-', "_");
+    let distance = |name: &str| {
+        let part_of = word.len() >= 4 && name.contains(&word);
+        if part_of { 1 } else { strsim::damerau_levenshtein(&word, name) }
+    };
+    known.map(|name| (distance(name), name)).min().filter(|(far, name)| *far <= name.len() / 3).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_finds_its_own_row() {
+        for (at, (key, ..)) in TABLE.iter().enumerate() {
+            assert_eq!(*key as usize, at);
+        }
+    }
+
+    #[test]
+    fn every_section_of_a_setting_is_a_section() {
+        assert!(Key::all().filter_map(Key::section).all(|section| SECTIONS.contains(&section)));
+    }
+
+    #[test]
+    fn a_slip_finds_what_was_meant_and_nonsense_finds_nothing() {
+        let near = |word| nearest(word, Key::all().map(Key::name));
+        assert_eq!(near("pasue"), Some("pause"));
+        assert_eq!(near("Frame-Rate"), Some("frame_rate"));
+        assert_eq!(near("microphone"), Some("default_microphone"));
+        assert_eq!(near("xyzzy"), None);
+    }
+}

@@ -1,0 +1,232 @@
+//! What the program is told: text -> [`RawConfig`] -> [`Config`]. PURE: the file, the environment and the command line
+//! are read elsewhere, and judged here alone.
+//!
+//! ```text
+//!   listener.toml ── parse ──> RawConfig ─┐
+//!                                         ├─ or ──> validate ──> Config
+//!   command line ─── raw ────> RawConfig ─┘
+//! ```
+
+mod keys;
+mod parse;
+mod problem;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+pub use keys::Key;
+pub use problem::{Problem, Problems};
+
+use crate::segment::Settings;
+use values::{Given, Value};
+
+const DEFAULT_API_DOMAIN: &str = "http://localhost:8000";
+const DEFAULT_TRACK_CLUSTER: &str = "CLUSTER_GPT_4O_ETE_CONVERSATION";
+const DEFAULT_MICROPHONE: &str = "pulse";
+const DEFAULT_CAMERA: &str = "auto";
+
+/// Words end softly: this much is kept after the last loud sound, in milliseconds, or the pause if that is shorter.
+const TAIL_MS: u32 = 200;
+
+/// The clusters the server comes with (api-contract, "What the consumers need" 8). Its users may add others.
+const KNOWN_CLUSTERS: [&str; 7] = [
+    "CLUSTER_Q_ETE_CONVERSATION",
+    "CLUSTER_Q_NO_EMOTION_ETE_CONVERSATION",
+    "CLUSTER_HF_ETE_CONVERSATION",
+    DEFAULT_TRACK_CLUSTER,
+    "CLUSTER_GPT_4O_TEXT_ETE_CONVERSATION",
+    "CLUSTER_GPT_35_ETE_CONVERSATION",
+    "CLUSTER_GPT_35_RAG_ETE_CONVERSATION",
+];
+
+/// What was written, and where; any of it may be missing.
+#[derive(Debug, Clone, Default)]
+pub struct RawConfig {
+    given: BTreeMap<Key, Given>,
+}
+
+impl RawConfig {
+    /// Reads a `listener.toml` and tells everything that is wrong with it by itself, in the order of its lines.
+    pub fn parse(text: &str) -> Result<RawConfig, Problems> {
+        parse::parse(text)
+    }
+
+    /// Adds what the command line says.
+    pub fn with_option(mut self, key: Key, value: &str) -> Self {
+        let value = if key == Key::Token { Value::Secret(value.into()) } else { Value::Text(value.into()) };
+        self.given.insert(key, Given { key, value, line: None });
+        self
+    }
+
+    /// Adds a token that came from the command line, the environment or a file of its own.
+    pub fn with_token(mut self, token: SecretString) -> Self {
+        self.given.insert(Key::Token, Given { key: Key::Token, value: Value::Secret(token), line: None });
+        self
+    }
+
+    /// Fills from `other` what is missing here.
+    pub fn or(mut self, other: RawConfig) -> Self {
+        for (key, given) in other.given {
+            self.given.entry(key).or_insert(given);
+        }
+        self
+    }
+
+    /// Judges every value, fills in the defaults, and tells all problems at once.
+    pub fn validate(self) -> Result<Config, Problems> {
+        let mut judged = Judged { given: &self.given, problems: Vec::new() };
+        let api = ApiConfig {
+            domain: judged.or(Key::ApiDomain, values::api_domain, DEFAULT_API_DOMAIN),
+            token: judged.optional(Key::Token, values::token),
+            home_id: judged.optional(Key::HomeId, values::home_id),
+            track_cluster: judged.or(Key::TrackCluster, values::track_cluster, DEFAULT_TRACK_CLUSTER),
+        };
+        let pause_ms = judged.or(Key::Pause, values::pause_ms, 700u32);
+        let settings = Settings {
+            energy_threshold: judged.or(Key::EnergyThreshold, values::energy_threshold, 5000.0),
+            pause_ms,
+            lead_in_ms: judged.or(Key::LeadIn, values::lead_in_ms, 300u32),
+            tail_ms: TAIL_MS.min(pause_ms),
+            shortest_ms: judged.or(Key::Shortest, values::shortest_ms, 60u32),
+            timeout_ms: judged.or(Key::Timeout, values::timeout_ms, 30_000u32),
+        };
+        judged.lengths(&settings);
+        let audio = AudioConfig {
+            microphone: judged.or(Key::DefaultMicrophone, values::microphone, DEFAULT_MICROPHONE),
+            settings,
+        };
+        let video = VideoConfig {
+            camera: judged.or(Key::Camera, values::camera, DEFAULT_CAMERA),
+            width: judged.or(Key::Width, values::width, 640u32),
+            height: judged.or(Key::Height, values::height, 480u32),
+            frame_rate: judged.or(Key::FrameRate, values::frame_rate, 24u32),
+            video_length_s: judged.or(Key::VideoLength, values::video_length_s, 20u32),
+            frame_interval_s: judged.or(Key::FrameInterval, values::frame_interval_s, 1u32),
+        };
+        Problems::unless_any(judged.problems, Config { api, audio, video })
+    }
+}
+
+struct Judged<'a> {
+    given: &'a BTreeMap<Key, Given>,
+    problems: Vec<Problem>,
+}
+
+impl Judged<'_> {
+    fn optional<T>(&mut self, key: Key, judge: fn(&Given) -> Result<T, Problem>) -> Option<T> {
+        judge(self.given.get(&key)?).map_err(|problem| self.problems.push(problem)).ok()
+    }
+
+    fn or<T>(&mut self, key: Key, judge: fn(&Given) -> Result<T, Problem>, default: impl Into<T>) -> T {
+        self.optional(key, judge).unwrap_or_else(|| default.into())
+    }
+
+    /// Lengths that do not go together: an utterance cut at its longest has to hold the lead-in and enough loud
+    /// sound, or it would be dropped as a click. The defaults go together with any timeout.
+    fn lengths(&mut self, settings: &Settings) {
+        let Settings { pause_ms, lead_in_ms, shortest_ms, timeout_ms, .. } = *settings;
+        if pause_ms >= timeout_ms {
+            self.blame(
+                &[Key::Pause],
+                format!("must be shorter than timeout ({timeout_ms} milliseconds), not {pause_ms}"),
+            );
+        }
+        if lead_in_ms + shortest_ms >= timeout_ms {
+            let sum = format!("makes lead_in and shortest together {} milliseconds", lead_in_ms + shortest_ms);
+            self.blame(&[Key::LeadIn, Key::Shortest], format!("{sum}, which must be less than timeout ({timeout_ms})"));
+        }
+    }
+
+    fn blame(&mut self, keys: &[Key], text: String) {
+        self.problems.extend(keys.iter().find_map(|key| self.given.get(key)).map(|given| given.problem(text)));
+    }
+}
+
+/// What the program works with: every value judged.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to deliver.
+    pub api: ApiConfig,
+    /// How to listen.
+    pub audio: AudioConfig,
+    /// How to watch.
+    pub video: VideoConfig,
+}
+
+/// Where to deliver.
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// `http://` or `https://`, a host, and no slash at the end.
+    pub domain: String,
+    /// Visible ASCII. Commands that do not deliver need none; see [`Config::require_api`].
+    pub token: Option<SecretString>,
+    /// The home that recordings belong to, from 1.
+    pub home_id: Option<u32>,
+    /// Which chain of models answers; `T-{track_cluster}-{32 hex digits}` fits the API's strings.
+    pub track_cluster: String,
+}
+
+/// How to listen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AudioConfig {
+    /// The sound system's name of the microphone; `list` asks for the names.
+    pub microphone: String,
+    /// How sound is cut, in milliseconds.
+    pub settings: Settings,
+}
+
+/// How to watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VideoConfig {
+    /// The camera's name or device; `auto` takes the first.
+    pub camera: String,
+    /// Pixels, even.
+    pub width: u32,
+    /// Pixels, even.
+    pub height: u32,
+    /// Frames a second.
+    pub frame_rate: u32,
+    /// Seconds in a clip; divides a minute.
+    pub video_length_s: u32,
+    /// Seconds from one picture to the next.
+    pub frame_interval_s: u32,
+}
+
+impl Config {
+    /// The home and the token, for commands that deliver.
+    pub fn require_api(&self) -> Result<(u32, &SecretString), Problems> {
+        let missing = |text: &str| Problem { line: None, key: None, text: text.into() };
+        match (self.api.home_id, &self.api.token) {
+            (Some(home_id), Some(token)) => Ok((home_id, token)),
+            (home_id, token) => {
+                let mut problems = Vec::new();
+                if home_id.is_none() {
+                    problems.push(missing("no home: give --home_id, or write home_id in listener.toml"));
+                }
+                if token.is_none() {
+                    problems.push(missing(
+                        "no token: give --token_file or --token, set LISTENER_TOKEN, or write token in listener.toml",
+                    ));
+                }
+                Err(Problems(problems))
+            }
+        }
+    }
+
+    /// What may be a mistake, and is not certain to be one.
+    pub fn warnings(&self) -> Vec<String> {
+        let cluster = &self.api.track_cluster;
+        if KNOWN_CLUSTERS.contains(&cluster.as_str()) {
+            return Vec::new();
+        }
+        let known = KNOWN_CLUSTERS.join(", ");
+        vec![format!(
+            "track_cluster {cluster} is not one that the API comes with ({known}); unless it was added there, nobody is answered"
+        )]
+    }
+}

@@ -1,0 +1,160 @@
+//! The text of a `listener.toml`, walked with the lines of what it says. PURE.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use toml::de::{DeTable, DeValue, Error};
+
+use super::RawConfig;
+use super::keys::{self, Key, NOT_YET, SECTIONS};
+use super::problem::{Problem, Problems};
+use super::values::{self, Given, Value};
+
+/// Everything that is wrong with the file by itself is told at once.
+pub(super) fn parse(text: &str) -> Result<RawConfig, Problems> {
+    // Any system's line ends, and what Notepad puts first.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    let mut file = File { text: &text, raw: RawConfig::default(), problems: Vec::new() };
+    file.syntax(&errors);
+    let broken: Vec<_> = file.problems.iter().filter_map(|problem| problem.line).collect();
+    // Below a broken section line nobody knows which section it is.
+    let header = broken.iter().copied().find(|line| file.line(*line).starts_with('['));
+    file.table(None, table.get_ref());
+    // What the parser makes of a broken line is a guess: one complaint about it is enough.
+    let judged = file.problems.split_off(broken.len());
+    let is_sure = |line| !broken.contains(&line) && header.is_none_or(|header| line < header);
+    file.problems.extend(judged.into_iter().filter(|problem| problem.line.is_some_and(is_sure)));
+    Problems::unless_any(file.problems, file.raw)
+}
+
+struct File<'a> {
+    text: &'a str,
+    raw: RawConfig,
+    problems: Vec<Problem>,
+}
+
+impl File<'_> {
+    fn line_at(&self, byte: usize) -> usize {
+        1 + self.text.bytes().take(byte).filter(|b| *b == b'\n').count()
+    }
+
+    fn line(&self, number: usize) -> &str {
+        self.text.lines().nth(number - 1).unwrap_or_default().trim_start()
+    }
+
+    fn problem(&mut self, line: usize, text: impl Into<String>) {
+        self.problems.push(Problem { line: Some(line), key: None, text: text.into() });
+    }
+
+    /// One problem a line.
+    fn syntax(&mut self, errors: &[Error]) {
+        let mut told = HashSet::new();
+        for error in errors {
+            let span = error.span().unwrap_or_default();
+            let line = self.line_at(span.start);
+            if told.insert(line) {
+                let words = in_plain_words(error.message(), self.text.get(span).unwrap_or_default());
+                self.problem(line, words);
+            }
+        }
+    }
+
+    /// One table: the top of the file, or a section.
+    fn table(&mut self, section: Option<&'static str>, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let line = self.line_at(name.span().start);
+            let (name, value) = (name.get_ref().as_ref(), value.get_ref());
+            if let Some(key) = Key::in_section(section).find(|key| key.name() == name) {
+                self.setting(Given { key, value: written(key, value), line: Some(line) });
+            } else if section.is_some() {
+                self.problem(line, not_a_setting(section, name));
+            } else if let Some(known) = SECTIONS.into_iter().find(|known| *known == name) {
+                match value {
+                    DeValue::Table(inner) => self.table(Some(known), inner),
+                    _ => self.problem(line, format!("write [{known}] on a line of its own, and its settings below it")),
+                }
+            } else if NOT_YET.contains(&name) {
+                let name = if value.is_table() { format!("[{name}]") } else { name.to_owned() };
+                self.problem(line, format!("{name} is not supported yet, leave it out"));
+            } else if value.is_table() || value.is_array() {
+                self.problem(line, not_a_section(name));
+            } else {
+                self.problem(line, not_a_setting(None, name));
+            }
+        }
+    }
+
+    fn setting(&mut self, given: Given) {
+        if let Err(problem) = values::check(&given) {
+            self.problems.push(problem);
+        }
+        self.raw.given.insert(given.key, given);
+    }
+}
+
+fn written(key: Key, value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) if key == Key::Token => Value::Secret(text.as_ref().into()),
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Value::Whole(number),
+            Err(_) => Value::Other(number.to_string()),
+        },
+        DeValue::Float(number) => match number.as_str().parse() {
+            Ok(number) => Value::Fraction(number),
+            Err(_) => Value::Other(number.as_str().to_owned()),
+        },
+        DeValue::Boolean(yes) => Value::Other(yes.to_string()),
+        DeValue::Datetime(_) => Value::Other("a date".into()),
+        DeValue::Array(_) => Value::Other("a list".into()),
+        DeValue::Table(_) => Value::Other("a section".into()),
+    }
+}
+
+fn not_a_setting(section: Option<&'static str>, name: &str) -> String {
+    let place = section.map_or("the top of the file".into(), |section| format!("[{section}]"));
+    let shown = shorten(name);
+    if let Some(key) = Key::all().find(|key| key.name() == name) {
+        let home = match key.section() {
+            Some(section) => format!("below the line [{section}]"),
+            None => "at the top of the file, above the first [section]".into(),
+        };
+        return format!("{shown:?} is not a setting of {place}; write it {home}");
+    }
+    if let Some(near) = keys::nearest(name, Key::in_section(section).map(Key::name)) {
+        return format!("{shown:?} is not a setting of {place}; did you mean {near:?}?");
+    }
+    let known: Vec<_> = Key::in_section(section).map(Key::name).collect();
+    format!("{shown:?} is not a setting of {place}; there are {}", known.join(", "))
+}
+
+fn not_a_section(name: &str) -> String {
+    let shown = shorten(name);
+    match keys::nearest(name, SECTIONS.into_iter()) {
+        Some(near) => format!("[{shown}] is not a section; did you mean [{near}]?"),
+        None => format!("[{shown}] is not a section; there are [audio] and [video]"),
+    }
+}
+
+fn shorten(name: &str) -> Cow<'_, str> {
+    const MOST_CHARS: usize = 40;
+    match name.char_indices().nth(MOST_CHARS) {
+        Some((end, _)) => format!("{}…", &name[..end]).into(),
+        None => name.into(),
+    }
+}
+
+/// The commonest slips in words of their own. `place` is shown only where it is a name, so that no token is.
+fn in_plain_words(message: &str, place: &str) -> String {
+    let what = message.split(", expected").next().unwrap_or(message);
+    match what {
+        "duplicate key" if SECTIONS.contains(&place) => format!("[{place}] stands here a second time, join the two"),
+        "duplicate key" => format!("{} stands here a second time, remove one", shorten(place)),
+        "string values must be quoted" => r#"text must stand in quotes, as in name = "value""#.into(),
+        "key with no value" => "a setting is written as name = value".into(),
+        "invalid basic string" | "invalid literal string" => "the closing quote is missing".into(),
+        "unclosed table" | "unclosed array table" => "the closing ] is missing".into(),
+        _ => format!("not understood: {message}"),
+    }
+}
