@@ -1,5 +1,6 @@
 //! x
 pub mod capture;
+pub mod cli;
 pub mod clock;
 pub mod device_id;
 pub mod config;

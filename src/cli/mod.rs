@@ -1,0 +1,233 @@
+//! The command line. It says what may be written; what values are good is for [`config`](crate::config) to judge.
+//! PURE, but for LISTENER_TOKEN, which clap looks up.
+
+mod options;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub use options::{ApiOptions, DataOptions, DeviceOptions, FileOptions, SoundOptions, VideoOptions};
+
+use crate::config::RawConfig;
+
+/// Listens and watches in a room and feeds a conversational assistant's API, losing nothing.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Options are spelled as in the API's documentation; hyphens do as well as underscores.\n\
+                  What is given here goes before the configuration file, and that before the defaults."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Listen, watch and deliver until stopped
+    Run(Box<RunArgs>),
+    /// Take a recorded video or sound through the whole path, as if live
+    Replay(Box<ReplayArgs>),
+    /// Show the cameras, microphones and encoders there are
+    Devices(DevicesArgs),
+    /// Look at configuration, devices, API, token and home, one line each; the exit code says whether all is well
+    Check(Box<CheckArgs>),
+    /// Show the utterances in a recording, as the live path would find them
+    Segment(SegmentArgs),
+}
+
+/// `listener run`
+#[derive(Debug, Args)]
+#[command(rename_all = "snake_case")]
+pub struct RunArgs {
+    /// Where sound and pictures come from
+    #[arg(long, value_enum, default_value_t)]
+    pub source: Source,
+    /// Stop after this long, then deliver what waits; without it, go on until stopped
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub for_s: Option<u64>,
+    /// Where recordings wait.
+    #[command(flatten)]
+    pub data: DataOptions,
+    /// The configuration file.
+    #[command(flatten)]
+    pub file: FileOptions,
+    /// Where to deliver.
+    #[command(flatten)]
+    pub api: ApiOptions,
+    /// How to listen.
+    #[command(flatten)]
+    pub sound: SoundOptions,
+    /// How to watch.
+    #[command(flatten)]
+    pub video: VideoOptions,
+    /// With what.
+    #[command(flatten)]
+    pub devices: DeviceOptions,
+}
+
+/// `listener replay FILE`
+#[derive(Debug, Args)]
+#[command(rename_all = "snake_case")]
+pub struct ReplayArgs {
+    /// The recorded video or sound
+    #[arg(value_name = "FILE")]
+    pub recording: PathBuf,
+    /// As fast as the machine can, not as fast as it was recorded
+    #[arg(long)]
+    pub fast: bool,
+    /// Where recordings wait.
+    #[command(flatten)]
+    pub data: DataOptions,
+    /// The configuration file.
+    #[command(flatten)]
+    pub file: FileOptions,
+    /// Where to deliver.
+    #[command(flatten)]
+    pub api: ApiOptions,
+    /// How to listen.
+    #[command(flatten)]
+    pub sound: SoundOptions,
+    /// How to watch.
+    #[command(flatten)]
+    pub video: VideoOptions,
+}
+
+/// `listener devices`
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
+    /// As JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `listener check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration file.
+    #[command(flatten)]
+    pub file: FileOptions,
+    /// Where to deliver.
+    #[command(flatten)]
+    pub api: ApiOptions,
+    /// How to listen.
+    #[command(flatten)]
+    pub sound: SoundOptions,
+    /// How to watch.
+    #[command(flatten)]
+    pub video: VideoOptions,
+    /// With what.
+    #[command(flatten)]
+    pub devices: DeviceOptions,
+}
+
+/// `listener segment FILE.wav`
+#[derive(Debug, Args)]
+pub struct SegmentArgs {
+    /// The recording: 16 kHz, 16 bit, one channel
+    #[arg(value_name = "FILE.wav")]
+    pub recording: PathBuf,
+    /// As JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+    /// The configuration file.
+    #[command(flatten)]
+    pub file: FileOptions,
+    /// How to listen.
+    #[command(flatten)]
+    pub sound: SoundOptions,
+}
+
+/// Where sound and pictures come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Source {
+    /// The microphone and the camera
+    #[default]
+    Device,
+    /// A made-up voice and picture, for trying without devices
+    Test,
+}
+
+impl Cli {
+    /// Reads the command line, the program's name first. The error also carries `--help` and `--version`.
+    pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        let matches = Cli::command().try_get_matches_from(underscored(args))?;
+        if let Some((_, command)) = matches.subcommand() {
+            one_token(command)?;
+        }
+        Cli::from_arg_matches(&matches)
+    }
+}
+
+/// A token in the environment gives way to a file that was asked for; two that were both asked for do not go.
+fn one_token(command: &ArgMatches) -> Result<(), clap::Error> {
+    let typed = |name: &str| {
+        let known = command.try_contains_id(name).unwrap_or(false);
+        known && command.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    if typed("token") && typed("token_file") {
+        let told = "give --token or --token_file, not both";
+        return Err(Cli::command().error(ErrorKind::ArgumentConflict, told));
+    }
+    Ok(())
+}
+
+/// Hyphens in the names of long options become underscores; values, and what follows a bare `--`, are left alone.
+fn underscored(args: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut options_over = false;
+    args.into_iter().map(move |arg| {
+        options_over |= arg == "--";
+        let name = arg.to_str().filter(|_| !options_over).and_then(|text| text.strip_prefix("--"));
+        let Some(name) = name else { return arg };
+        match name.split_once('=') {
+            Some((name, value)) => format!("--{}={value}", name.replace('-', "_")).into(),
+            None => format!("--{}", name.replace('-', "_")).into(),
+        }
+    })
+}
+
+impl Command {
+    /// The configuration file to read.
+    pub fn config_file(&self) -> Option<&Path> {
+        let file = match self {
+            Command::Run(args) => &args.file,
+            Command::Replay(args) => &args.file,
+            Command::Check(args) => &args.file,
+            Command::Segment(args) => &args.file,
+            Command::Devices(_) => return None,
+        };
+        file.config.as_deref()
+    }
+
+    /// The file to read the token from, for [`RawConfig::with_token`].
+    pub fn token_file(&self) -> Option<&Path> {
+        let api = match self {
+            Command::Run(args) => &args.api,
+            Command::Replay(args) => &args.api,
+            Command::Check(args) => &args.api,
+            Command::Segment(_) | Command::Devices(_) => return None,
+        };
+        api.token_file.as_deref()
+    }
+
+    /// The settings on the command line and in LISTENER_TOKEN, for [`RawConfig::or`] with those of the file.
+    pub fn raw(&self) -> RawConfig {
+        let raw = RawConfig::default();
+        match self {
+            Command::Run(args) => args.devices.add_to(args.video.add_to(args.sound.add_to(args.api.add_to(raw)))),
+            Command::Replay(args) => args.video.add_to(args.sound.add_to(args.api.add_to(raw))),
+            Command::Check(args) => args.devices.add_to(args.video.add_to(args.sound.add_to(args.api.add_to(raw)))),
+            Command::Segment(args) => args.sound.add_to(raw),
+            Command::Devices(_) => raw,
+        }
+    }
+}
