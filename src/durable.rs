@@ -34,6 +34,11 @@ pub fn relocate(from: &Path, to: &Path) -> io::Result<()> {
     sync_parent(from)
 }
 
+/// Puts a finished file in the place of another at once, but not durably: for what a restart makes anew.
+pub fn replace_volatile(finished: &Path, target: &Path) -> io::Result<()> {
+    fs::rename(finished, target)
+}
+
 /// Removes a file durably; one that is already gone is no error.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

@@ -10,8 +10,13 @@ use crate::spool::Kind;
 /// One report of a stage.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The sound of the last 20 ms: RMS of its 16-bit samples, and whether someone is being recorded speaking.
-    Level { rms: f32, speaking: bool },
+    /// The sound of the last 20 ms.
+    Level {
+        /// RMS of its 16-bit samples.
+        rms: f32,
+        /// Whether someone is being recorded speaking.
+        speaking: bool,
+    },
     /// A source has delivered its first sound or picture since it was missing.
     Recording(Part),
     /// An item is complete and durable in the spool.
@@ -26,8 +31,6 @@ pub enum Event {
     Fault(Fault),
     /// What was wrong with this part is over.
     Cleared(Part),
-    /// A source has come to its end, as a recorded file does.
-    Ended(Part),
 }
 
 /// A part of the system that can be at fault, in the order of the attention LED's codes.
@@ -133,7 +136,6 @@ impl Progress {
                 self.faults.remove(part);
                 return Some(News::Recording(*part));
             }
-            Event::Ended(_) => {}
         }
         None
     }

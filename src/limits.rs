@@ -128,12 +128,18 @@ pub const CLIP_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// After the last recording, what waits is delivered for this long before the program leaves the rest for next time.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A request under way when the program is told to stop may take this long to end; systemd kills after 90 s.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// `status.json` is written this often: often enough for a person who looks, 17,000 small writes a day.
+pub const STATUS_FILE_INTERVAL: Duration = Duration::from_secs(5);
+
 /// The status line is redrawn, and stop signals are looked at, this often.
 pub const STATUS_TICK: Duration = Duration::from_millis(200);
 
 const _: () = {
     assert!(*TIMEOUT_MS.start() < *TIMEOUT_MS.end());
-    assert!(CHUNK_SAMPLES % WINDOW_SAMPLES == 0);
+    assert!(CHUNK_SAMPLES.is_multiple_of(WINDOW_SAMPLES));
     assert!(SPEECH_RESERVE_BYTES < CLIP_RESERVE_BYTES && CLIP_RESERVE_BYTES < PICTURE_RESERVE_BYTES);
     assert!(PICTURE_CLOCK_WANDER.as_nanos() < 1_000_000_000 / 60);
     assert!(BACKOFF_FIRST.as_millis() < BACKOFF_MOST.as_millis());

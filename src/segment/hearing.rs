@@ -20,7 +20,14 @@ pub enum Heard {
     /// Someone has begun to speak; the utterance will start here.
     Began,
     /// An utterance is over.
-    Utterance { start: Timestamp, end: Timestamp, samples: Vec<i16> },
+    Utterance {
+        /// When its first sample was taken.
+        start: Timestamp,
+        /// When its last sample was over.
+        end: Timestamp,
+        /// 16 kHz mono.
+        samples: Vec<i16>,
+    },
 }
 
 /// Cuts a live sound into utterances.

@@ -86,6 +86,8 @@ struct Speech {
     /// How many of `samples` there were after the last loud window.
     until_loud: usize,
     loud_samples: usize,
+    /// How much of it has to be loud for it to be kept.
+    least_loud: usize,
 }
 
 impl Segmenter {
@@ -103,7 +105,7 @@ impl Segmenter {
             State::Quiet(lead) => {
                 lead.extend(window);
                 if !loud {
-                    let surplus = lead.len().saturating_sub(samples(self.settings.lead_in_ms));
+                    let surplus = lead.len().saturating_sub(samples_in(self.settings.lead_in_ms));
                     lead.drain(..surplus);
                     return None;
                 }
@@ -112,6 +114,7 @@ impl Segmenter {
                     start: self.position - samples.len() as u64,
                     until_loud: samples.len(),
                     loud_samples: window.len(),
+                    least_loud: samples_in(self.settings.shortest_ms),
                     samples,
                 });
             }
@@ -128,8 +131,8 @@ impl Segmenter {
 
     fn close_if_over(&mut self) -> Option<Utterance> {
         let State::Speaking(speech) = &mut self.state else { return None };
-        let longest = samples(self.settings.timeout_ms);
-        if speech.samples.len() - speech.until_loud >= samples(self.settings.pause_ms) {
+        let longest = samples_in(self.settings.timeout_ms);
+        if speech.samples.len() - speech.until_loud >= samples_in(self.settings.pause_ms) {
             return self.close();
         }
         if speech.samples.len() < longest {
@@ -137,8 +140,14 @@ impl Segmenter {
         }
         // Still speaking: the next utterance begins at the very sample at which this one has to end.
         let rest = speech.samples.split_off(longest);
-        let next =
-            Speech { start: speech.start + longest as u64, until_loud: rest.len(), loud_samples: 0, samples: rest };
+        let next = Speech {
+            start: speech.start + longest as u64,
+            until_loud: rest.len(),
+            loud_samples: 0,
+            // What follows is no click, however short it is.
+            least_loud: 1,
+            samples: rest,
+        };
         let full = std::mem::replace(speech, next);
         self.utterance(full)
     }
@@ -152,15 +161,15 @@ impl Segmenter {
         let State::Speaking(mut speech) = std::mem::replace(&mut self.state, State::Quiet(VecDeque::new())) else {
             return None;
         };
-        let end = (speech.until_loud + samples(self.settings.tail_ms)).min(speech.samples.len());
+        let end = (speech.until_loud + samples_in(self.settings.tail_ms)).min(speech.samples.len());
         let mut after = VecDeque::from(speech.samples.split_off(end));
-        after.drain(..after.len().saturating_sub(samples(self.settings.lead_in_ms)));
+        after.drain(..after.len().saturating_sub(samples_in(self.settings.lead_in_ms)));
         self.state = State::Quiet(after);
         self.utterance(speech)
     }
 
     fn utterance(&self, speech: Speech) -> Option<Utterance> {
-        (speech.loud_samples >= samples(self.settings.shortest_ms)).then_some(Utterance {
+        (speech.loud_samples >= speech.least_loud).then_some(Utterance {
             start: speech.start,
             samples: speech.samples,
             decided: self.position,
@@ -174,7 +183,7 @@ impl Segmenter {
 }
 
 /// Milliseconds of sound as samples.
-fn samples(ms: u32) -> usize {
+fn samples_in(ms: u32) -> usize {
     ms as usize * SAMPLE_RATE_HZ as usize / 1000
 }
 
@@ -205,7 +214,7 @@ mod tests {
     /// Stretches of (milliseconds, amplitude) of a square wave, whose RMS is its amplitude.
     fn sound(stretches: &[(u32, i16)]) -> Vec<i16> {
         let stretch = |&(ms, amplitude): &(u32, i16)| {
-            (0..samples(ms)).map(move |i| if i % 40 < 20 { amplitude } else { -amplitude })
+            (0..samples_in(ms)).map(move |i| if i % 40 < 20 { amplitude } else { -amplitude })
         };
         stretches.iter().flat_map(stretch).collect()
     }
@@ -244,6 +253,12 @@ mod tests {
     fn speech_beyond_the_limit_goes_on_in_the_next_utterance_without_a_gap() {
         let found = segment_all(SETTINGS, &sound(&[(500, 10), (7000, 5000), (1000, 10)]));
         assert_eq!(bounds_ms(&found), [(200, 3200), (3200, 6200), (6200, 7700)]);
+    }
+
+    #[test]
+    fn the_last_sound_of_speech_beyond_the_limit_is_kept_however_short() {
+        let found = segment_all(SETTINGS, &sound(&[(500, 10), (2720, 5000), (1000, 10)]));
+        assert_eq!(bounds_ms(&found), [(200, 3200), (3200, 3420)]);
     }
 
     #[test]
@@ -289,7 +304,7 @@ mod tests {
         ) {
             let found = segment_all(Settings { timeout_ms, ..SETTINGS }, &recording);
             for utterance in &found {
-                prop_assert!(utterance.samples.len() <= samples(timeout_ms));
+                prop_assert!(utterance.samples.len() <= samples_in(timeout_ms));
             }
             for pair in found.windows(2) {
                 prop_assert!(pair[0].end() <= pair[1].start);

@@ -22,13 +22,34 @@ pub enum SpoolError {
         "the disk is almost full: {free_mb} MB are free in {dir}, and {kind}s need {reserve_mb} MB; free some space, \
          or let what waits be delivered"
     )]
-    Full { dir: PathBuf, kind: Kind, free_mb: u64, reserve_mb: u64 },
+    Full {
+        /// The folder that is full.
+        dir: PathBuf,
+        /// What was not kept.
+        kind: Kind,
+        /// What is free, in units of 2^20 bytes.
+        free_mb: u64,
+        /// What has to stay free, in the same.
+        reserve_mb: u64,
+    },
     /// A manifest that cannot be understood.
     #[error("the manifest of {name} cannot be read back, the item is set aside in {dir}")]
-    Damaged { name: ItemName, dir: PathBuf },
+    Damaged {
+        /// The item.
+        name: ItemName,
+        /// Where it is now.
+        dir: PathBuf,
+    },
     /// The operating system refused.
     #[error("cannot {doing} {path}")]
-    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        /// What was being done, as a verb.
+        doing: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
 }
 
 impl SpoolError {

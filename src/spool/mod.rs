@@ -9,6 +9,7 @@
 
 mod backlog;
 pub mod disk;
+pub mod keeper;
 pub mod name;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 pub use backlog::Backlog;
 pub use disk::{Spool, SpoolError};
+pub use keeper::{Keeper, Recording};
 pub use name::ItemName;
 
 use crate::limits;
@@ -82,16 +84,39 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One recorded item. `uid` is the run of the capture stage that recorded it; times are UTC.
+/// One recorded item. Times are UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Item {
-    /// Something said, from `start` to `end` of the sound itself. `index` counts within the run.
-    Utterance { uid: Uuid, index: u32, start: Timestamp, end: Timestamp, track_id: String },
+    /// Something said, by the bounds of the sound itself.
+    Utterance {
+        /// The run that recorded it.
+        uid: Uuid,
+        /// Counts within the run, from 0.
+        index: u32,
+        /// When its first sample was taken.
+        start: Timestamp,
+        /// When its last sample was over.
+        end: Timestamp,
+        /// What its row and its task have in common: `T-{cluster}-{32 hex digits}`.
+        track_id: String,
+    },
     /// A stretch of video within one minute.
-    Clip { uid: Uuid, start: Timestamp, end: Timestamp },
+    Clip {
+        /// The run that recorded it.
+        uid: Uuid,
+        /// When its first frame was taken.
+        start: Timestamp,
+        /// When its last frame was over.
+        end: Timestamp,
+    },
     /// The picture of a second.
-    Picture { uid: Uuid, taken: Timestamp },
+    Picture {
+        /// The run that recorded it.
+        uid: Uuid,
+        /// When it was taken.
+        taken: Timestamp,
+    },
 }
 
 impl Item {

@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::fmt::strtime;
-use jiff::{SignedDuration, Timestamp};
 use reqwest::blocking::{Client, RequestBuilder, multipart};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
@@ -195,6 +195,8 @@ fn root_cause(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     #[test]

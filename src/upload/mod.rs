@@ -301,29 +301,7 @@ impl Uploader {
     }
 
     fn fail(&mut self, error: ApiError, now: Duration, jitter: f64) -> Vec<Event> {
-        let domain = &self.domain;
-        let (part, text) = match &error {
-            ApiError::Unreachable(cause) => {
-                (Part::Api, format!("the API at {domain} cannot be reached: {cause}; check the network and api_domain"))
-            }
-            ApiError::Unclear(cause) => {
-                (Part::Api, format!("the API at {domain} does not answer as it should: {cause}; it is tried again"))
-            }
-            ApiError::NotTheApi(cause) => (
-                Part::Api,
-                format!("what answers at {domain} is not the API: {cause}; check api_domain, scheme and port included"),
-            ),
-            ApiError::Unauthorized(cause) => {
-                (Part::Token, format!("the API refuses the token: {cause} Get one from the server's administrator"))
-            }
-            ApiError::UnknownHome(cause) => {
-                (Part::Home, format!("the API does not know this home: {cause} Check home_id, or make the home there"))
-            }
-            ApiError::Refused { status, answer } => {
-                (Part::Api, format!("the API at {domain} refuses to register this device ({status}): {answer}"))
-            }
-            ApiError::File(cause) => (Part::Disk, cause.clone()),
-        };
+        let fault = fault_of(&self.domain, &error);
         let (wait, put_back) = match error {
             ApiError::Unauthorized(_) | ApiError::UnknownHome(_) => {
                 self.link = Link::Unregistered;
@@ -335,7 +313,7 @@ impl Uploader {
             ApiError::Refused { .. } | ApiError::File(_) => (self.next_wait(jitter), PutBack::Deferred),
         };
         self.rest(now + wait, put_back);
-        vec![Event::Fault(Fault::new(part, text))]
+        vec![Event::Fault(fault)]
     }
 
     fn next_wait(&self, jitter: f64) -> Duration {
@@ -349,6 +327,33 @@ impl Uploader {
         self.rest_until = until;
         self.put_back = self.hand.take().map(|_| put_back);
     }
+}
+
+/// What an error of the API at `domain` means to a person, and what to do.
+pub fn fault_of(domain: &str, error: &ApiError) -> Fault {
+    let (part, text) = match error {
+        ApiError::Unreachable(cause) => {
+            (Part::Api, format!("the API at {domain} cannot be reached: {cause}; check the network and api_domain"))
+        }
+        ApiError::Unclear(cause) => {
+            (Part::Api, format!("the API at {domain} does not answer as it should: {cause}; it is tried again"))
+        }
+        ApiError::NotTheApi(cause) => (
+            Part::Api,
+            format!("what answers at {domain} is not the API: {cause}; check api_domain, scheme and port included"),
+        ),
+        ApiError::Unauthorized(cause) => {
+            (Part::Token, format!("the API refuses the token: {cause} Get one from the server's administrator"))
+        }
+        ApiError::UnknownHome(cause) => {
+            (Part::Home, format!("the API does not know this home: {cause} Check home_id, or make the home there"))
+        }
+        ApiError::Refused { status, answer } => {
+            (Part::Api, format!("the API at {domain} refuses to register this device ({status}): {answer}"))
+        }
+        ApiError::File(cause) => (Part::Disk, cause.clone()),
+    };
+    Fault::new(part, text)
 }
 
 #[cfg(test)]
