@@ -4,11 +4,21 @@
 pub mod alsa;
 pub mod camera;
 #[cfg(feature = "device")]
+pub mod gstreamer;
+pub mod listen;
+#[cfg(feature = "device")]
 mod microphone;
+pub mod schedule;
+#[cfg(feature = "device")]
+pub mod stages;
 pub mod test_sound;
+pub mod timeline;
 #[cfg(feature = "device")]
 pub mod v4l;
 
+use std::path::PathBuf;
+
+use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -22,6 +32,29 @@ pub trait SoundSource {
     /// # Errors
     /// When the source has failed; it has to be opened again.
     fn read(&mut self) -> Result<Option<SoundChunk>, SourceError>;
+}
+
+/// What a source of pictures has recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// A finished clip, in the scratch folder.
+    Clip {
+        /// When its first frame was taken.
+        start: Timestamp,
+        /// When its last frame was over.
+        end: Timestamp,
+        /// Its MP4 file.
+        file: PathBuf,
+    },
+    /// The picture of a second.
+    Picture {
+        /// When it was taken.
+        taken: Timestamp,
+        /// The JPEG file's bytes.
+        jpeg: Vec<u8>,
+    },
+    /// A clip could not be written; why.
+    ClipLost(String),
 }
 
 /// Why a source gives nothing, in one line that says what to do.

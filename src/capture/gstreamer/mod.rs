@@ -1,0 +1,91 @@
+//! Pictures, and recorded files, through GStreamer. EDGE: the only folder that imports it. 1.22 is the oldest supported.
+//!
+//! ```text
+//! camera | test picture | file ─> I420 ─> tee ─> encoder ─> h264parse ─> appsink ─> clip files
+//!                                          └──> first frame of a second ─> jpegenc ─> appsink
+//! ```
+
+mod clip;
+mod encoder;
+mod file;
+mod video;
+
+use std::time::Duration;
+
+use gst::prelude::*;
+use gstreamer as gst;
+use gstreamer_app as gst_app;
+
+pub use encoder::encoders;
+pub use file::{File, FileSound, Pace};
+pub use video::{Video, VideoSource};
+
+use super::SourceError;
+
+/// Must be called before anything else here.
+///
+/// # Errors
+/// When the library cannot be used at all.
+pub fn init() -> Result<(), SourceError> {
+    gst::init().map_err(|error| SourceError(format!("GStreamer cannot start: {error}; is it installed?")))
+}
+
+/// A pipeline that stops when it is dropped, whichever way that comes about.
+#[derive(Debug)]
+struct Pipeline(gst::Pipeline);
+
+impl Pipeline {
+    /// Makes one of a description in the syntax of gst-launch-1.0.
+    fn parse(description: &str) -> Result<Self, SourceError> {
+        let element = gst::parse::launch(description).map_err(|error| SourceError(missing_plugin(&error)))?;
+        let pipeline = element.downcast::<gst::Pipeline>();
+        pipeline.map(Self).map_err(|_| SourceError("the pipeline has only one element".into()))
+    }
+
+    fn play(&self) -> Result<(), SourceError> {
+        self.0.set_state(gst::State::Playing).map(drop).map_err(|_| {
+            let cause = self.error().unwrap_or_else(|| "GStreamer does not say why".into());
+            SourceError(cause)
+        })
+    }
+
+    fn element(&self, name: &str) -> Result<gst::Element, SourceError> {
+        self.0.by_name(name).ok_or_else(|| SourceError(format!("the pipeline has no element {name}")))
+    }
+
+    fn appsink(&self, name: &str) -> Result<gst_app::AppSink, SourceError> {
+        let sink = self.element(name)?.downcast();
+        sink.map_err(|_| SourceError(format!("{name} is no appsink")))
+    }
+
+    /// The first error on the bus that has not been taken yet.
+    fn error(&self) -> Option<String> {
+        let message = self.0.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+        describe(&message)
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        // Nothing is left to be done about a pipeline that cannot even stop.
+        let _ = self.0.set_state(gst::State::Null);
+    }
+}
+
+/// An error message in its own words, followed by the detail that names the device or file.
+fn describe(message: &gst::Message) -> Option<String> {
+    let gst::MessageView::Error(error) = message.view() else { return None };
+    let detail = error.debug().and_then(|debug| debug.lines().last().map(str::to_owned));
+    let text = error.error().message().trim_end_matches('.').to_owned();
+    Some(detail.map_or(text.clone(), |detail| format!("{text} ({detail})")))
+}
+
+fn missing_plugin(error: &gst::glib::Error) -> String {
+    format!("GStreamer cannot build the pipeline: {error}; install its base, good, bad and ugly plugins")
+}
+
+/// The running time of a sample's buffer: what is left when the segment's own offsets are taken away.
+fn running_time(sample: &gst::Sample) -> Option<Duration> {
+    let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+    Some(segment.to_running_time(sample.buffer()?.pts()?)?.into())
+}

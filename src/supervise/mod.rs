@@ -1,0 +1,73 @@
+//! Trying again until it works. EDGE: it waits.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::capture::SourceError;
+use crate::event::{Event, Fault, Part};
+use crate::limits::{DEVICE_RETRY, STATUS_TICK};
+
+/// What becomes of a source that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// A device may be plugged in again: it is waited for.
+    TryAgain,
+    /// A recorded file will not mend itself.
+    GiveUp,
+}
+
+/// Lets `attempt` record from a source until that ends or `stop` is set. Failures are told; while a source is missing
+/// the other stages go on.
+pub fn record(
+    part: Part,
+    on_failure: OnFailure,
+    stop: &AtomicBool,
+    tell: &dyn Fn(Event),
+    mut attempt: impl FnMut() -> Result<(), SourceError>,
+) {
+    while !stop.load(Ordering::Relaxed) {
+        match attempt() {
+            Ok(()) => break,
+            Err(error) => tell(Event::Fault(Fault::new(part, error.0))),
+        }
+        if on_failure == OnFailure::GiveUp {
+            break;
+        }
+        wait(DEVICE_RETRY, stop);
+    }
+}
+
+fn wait(patience: Duration, stop: &AtomicBool) {
+    let until = Instant::now() + patience;
+    while Instant::now() < until && !stop.load(Ordering::Relaxed) {
+        thread::sleep(STATUS_TICK.min(patience));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_fails_is_given_up_and_its_fault_told() {
+        let told = RefCell::new(Vec::new());
+        let stop = AtomicBool::new(false);
+        let tell = |event| told.borrow_mut().push(event);
+        record(Part::Camera, OnFailure::GiveUp, &stop, &tell, || Err(SourceError("broken".into())));
+        assert_eq!(*told.borrow(), [Event::Fault(Fault::new(Part::Camera, "broken"))]);
+    }
+
+    #[test]
+    fn a_device_that_fails_is_tried_again_until_it_works() {
+        let stop = AtomicBool::new(false);
+        let mut tries = 0;
+        record(Part::Microphone, OnFailure::TryAgain, &stop, &|_| {}, || {
+            tries += 1;
+            if tries < 2 { Err(SourceError("busy".into())) } else { Ok(()) }
+        });
+        assert_eq!(tries, 2);
+    }
+}
