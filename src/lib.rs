@@ -1,12 +1,35 @@
-//! x
-pub mod capture;
+//! Listens and watches in a room and feeds a conversational assistant's API, losing nothing.
+//!
+//! ```text
+//! microphone ─ ALSA ─┐
+//!                    ├─> capture ─> segment ─┐
+//! camera ─ GStreamer ┴─> encode (H.264, JPEG)┴─> spool ─> upload ─> API: file, row, task
+//!                                           (on disk)
+//!                       each stage ──> event ──> status: live line, log, status.json
+//! ```
+//!
+//! The modules stand in the order in which data flows. Those marked PURE do no IO and read no clock: time, randomness
+//! and devices are passed in by the files marked EDGE, each of which is the only one to import what it is named for.
+//! `ARCHITECTURE.md` says what each part must not know, and `tests/tidy.rs` holds them to it.
+
 pub mod cli;
-pub mod clock;
-pub mod device_id;
 pub mod config;
-pub mod durable;
-pub mod event;
 pub mod limits;
+
+pub mod capture;
 pub mod segment;
 pub mod spool;
 pub mod upload;
+
+#[cfg(feature = "device")]
+pub mod command;
+#[cfg(feature = "device")]
+pub mod daemon;
+pub mod supervise;
+
+pub mod event;
+pub mod status;
+
+pub mod clock;
+pub mod device_id;
+pub mod durable;

@@ -1,0 +1,102 @@
+//! `listener check`: whether everything is there that `listener run` needs, one line each.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::capture::SoundSource;
+use crate::capture::alsa::Microphone;
+use crate::capture::gstreamer::{self, Video, encoders};
+use crate::capture::stages::find_camera;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, VideoConfig};
+use crate::device_id::DeviceId;
+use crate::event::Part;
+use crate::upload::http::ApiClient;
+use crate::upload::{ApiError, StorageSolution, fault_of};
+
+/// A line of the answer: what was looked at, and what is wrong with it, if anything is.
+type Finding = (&'static str, Result<String, String>);
+
+/// Looks at everything and prints a line for each. Says whether all is well.
+pub fn run(config: &Config, out: &mut dyn Write) -> anyhow::Result<bool> {
+    gstreamer::init()?;
+    let mut all_well = true;
+    let mut print = |(what, found): Finding| -> std::io::Result<()> {
+        all_well &= found.is_ok();
+        let (mark, text) = match &found {
+            Ok(text) => ("ok  ", text),
+            Err(text) => ("FAIL", text),
+        };
+        writeln!(out, "{mark}  {what:<13} {text}")
+    };
+    let warnings = config.warnings();
+    print(("configuration", Ok(if warnings.is_empty() { "valid".into() } else { warnings.join("; ") })))?;
+    print(("microphone", hear(&config.audio.microphone)))?;
+    print(("camera", see(&config.video)))?;
+    print(("encoder", encoders().first().map(|name| (*name).into()).ok_or_else(|| "no H.264 encoder".into())))?;
+    for finding in ask(config) {
+        print(finding)?;
+    }
+    Ok(all_well)
+}
+
+fn hear(name: &str) -> Result<String, String> {
+    let mut microphone = Microphone::open(name, Arc::new(SystemClock)).map_err(|error| error.0)?;
+    match microphone.read() {
+        Ok(Some(chunk)) => Ok(format!("{name}, level {:.0} just now", chunk.rms())),
+        Ok(None) => Err(format!("microphone {name:?} gives no sound")),
+        Err(error) => Err(error.0),
+    }
+}
+
+/// Takes pictures until the first is there.
+fn see(config: &VideoConfig) -> Result<String, String> {
+    let source = find_camera(config).map_err(|error| error.0)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let scratch = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+    let seen = AtomicBool::new(false);
+    Video::open(&source, config, clock)
+        .and_then(|video| video.record(scratch.path(), &seen, &|_| seen.store(true, Ordering::Relaxed)))
+        .map(|()| source.to_string())
+        .map_err(|error| error.0)
+}
+
+fn ask(config: &Config) -> Vec<Finding> {
+    let domain = &config.api.domain;
+    let plain = if domain.starts_with("http://") { ", not encrypted" } else { "" };
+    let scratch = match tempfile::tempdir() {
+        Ok(scratch) => scratch,
+        Err(error) => return vec![("API", Err(format!("cannot make a temporary folder: {error}")))],
+    };
+    let registered = config.require_api().map_err(|problems| problems.to_string()).and_then(|(home_id, token)| {
+        let device = DeviceId::of_this_machine(scratch.path()).map_err(|error| error.to_string())?;
+        let api = ApiClient::new(domain, token, home_id, device).map_err(|error| error.to_string())?;
+        let registered = api.register();
+        Ok((home_id, api, registered))
+    });
+    let (home_id, api, registered) = match registered {
+        Ok(asked) => asked,
+        Err(text) => return vec![("API", Err(text))],
+    };
+    let reached = ("API", Ok(format!("{domain}{plain}")));
+    let token = ("token", Ok("accepted".into()));
+    let fault = registered.err().map(|error| fault_of(domain, &error));
+    match fault {
+        None => {
+            let home = ("home", Ok(home_id.to_string()));
+            vec![reached, token, home, ("storage", storage(domain, api.storage_solution()))]
+        }
+        Some(fault) if fault.part == Part::Token => vec![reached, ("token", Err(fault.text))],
+        Some(fault) if fault.part == Part::Home => vec![reached, token, ("home", Err(fault.text))],
+        Some(fault) => vec![("API", Err(fault.text))],
+    }
+}
+
+fn storage(domain: &str, answer: Result<String, ApiError>) -> Result<String, String> {
+    let name = answer.map_err(|error| fault_of(domain, &error).text)?;
+    match StorageSolution::parse(&name).obstacle() {
+        Some(obstacle) => Err(obstacle),
+        None => Ok(name),
+    }
+}
