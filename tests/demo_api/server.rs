@@ -45,55 +45,30 @@ impl Server {
             .expect("start demo-api");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its output");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("its first line");
-        let address = line
-            .trim()
-            .strip_prefix("demo-api: listening on http://")
-            .expect(&line)
-            .to_owned();
+        BufReader::new(stdout).read_line(&mut line).expect("its first line");
+        let address = line.trim().strip_prefix("demo-api: listening on http://").expect(&line).to_owned();
         // Fails when another test of this process was first, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .build()
-            .expect("a client");
-        Server {
-            child,
-            address,
-            client,
-            _folder: None,
-        }
+        let client = Client::builder().redirect(Policy::none()).no_proxy().build().expect("a client");
+        Server { child, address, client, _folder: None }
     }
 
     pub fn bare(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client
-            .request(method, format!("http://{}{path}", self.address))
+        self.client.request(method, format!("http://{}{path}", self.address))
     }
 
     pub fn call(&self, method: Method, path: &str) -> RequestBuilder {
-        self.bare(method, path)
-            .header("Authorization", "Token demo-token")
+        self.bare(method, path).header("Authorization", "Token demo-token")
     }
 
     pub fn post(&self, path: &str, fields: &Fields) -> Response {
-        self.call(Method::POST, path)
-            .form(&fields.0)
-            .send()
-            .expect("an answer")
+        self.call(Method::POST, path).form(&fields.0).send().expect("an answer")
     }
 
     pub fn upload(&self, dest_path: &str, content: &'static [u8]) -> Response {
         let part = Part::bytes(content).file_name("x");
-        let form = Form::new()
-            .text("dest_path", dest_path.to_owned())
-            .part("file", part);
-        self.call(Method::POST, "/hardware/upload_file/")
-            .multipart(form)
-            .send()
-            .expect("an answer")
+        let form = Form::new().text("dest_path", dest_path.to_owned()).part("file", part);
+        self.call(Method::POST, "/hardware/upload_file/").multipart(form).send().expect("an answer")
     }
 
     pub fn task(&self, parameters: &Value) -> Response {
@@ -139,12 +114,7 @@ pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
     pub fn of(pairs: &[(&str, &str)]) -> Self {
-        Fields(
-            pairs
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-        )
+        Fields(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 
     pub fn with(&self, name: &str, value: &str) -> Self {
@@ -154,13 +124,7 @@ impl Fields {
     }
 
     pub fn without(&self, name: &str) -> Self {
-        Fields(
-            self.0
-                .iter()
-                .filter(|(other, _)| other != name)
-                .cloned()
-                .collect(),
-        )
+        Fields(self.0.iter().filter(|(other, _)| other != name).cloned().collect())
     }
 }
 
@@ -199,11 +163,7 @@ pub fn video_fields() -> Fields {
 }
 
 pub fn task_fields() -> Fields {
-    let fields = [
-        ("name", "speech_to_text"),
-        ("task_name", "speech2text"),
-        ("track_id", TRACK),
-    ];
+    let fields = [("name", "speech_to_text"), ("task_name", "speech2text"), ("track_id", TRACK)];
     Fields::of(&fields).with("parameters", &task_parameters().to_string())
 }
 
@@ -237,16 +197,6 @@ pub fn json_of(response: Response, status: u16) -> Value {
 #[track_caller]
 pub fn is_html(response: Response, status: u16) {
     assert_eq!(response.status(), status);
-    assert!(
-        response.headers()["content-type"]
-            .to_str()
-            .expect("text")
-            .starts_with("text/html")
-    );
-    assert!(
-        response
-            .text()
-            .expect("a body")
-            .starts_with("<!doctype html>")
-    );
+    assert!(response.headers()["content-type"].to_str().expect("text").starts_with("text/html"));
+    assert!(response.text().expect("a body").starts_with("<!doctype html>"));
 }

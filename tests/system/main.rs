@@ -1,0 +1,8 @@
+//! The program as a user runs it, against the stand-in for the API. Tests under `slow` have a stage of their own.
+
+mod api;
+mod end_to_end;
+mod faults;
+mod media;
+mod process;
+mod slow;

@@ -1,0 +1,86 @@
+//! Tests that take minutes; `scripts/test` runs them in a stage of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::api::DemoApi;
+use crate::process::{listener, said};
+
+const ROUNDS: u64 = 20;
+
+fn start(api: &DemoApi, data_dir: &Path) -> Child {
+    listener("run", api, data_dir)
+        .args(["--source", "test", "--video_length", "1", "--width", "160", "--height", "120", "--timeout", "1000"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts")
+}
+
+/// The finished items in the spool: those with a manifest.
+fn finished(data_dir: &Path) -> BTreeSet<String> {
+    let Ok(items) = std::fs::read_dir(data_dir.join("spool/items")) else { return BTreeSet::new() };
+    let names = items.map(|item| item.expect("readable").file_name().to_string_lossy().into_owned());
+    names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect()
+}
+
+/// The `field` of every row of a kind, with how often it is there.
+fn often(rows: &[Value], field: impl Fn(&Value) -> String) -> BTreeMap<String, usize> {
+    let mut often = BTreeMap::new();
+    rows.iter().for_each(|row| *often.entry(field(row)).or_default() += 1);
+    often
+}
+
+/// Killed without warning twenty times, at moments spread over recording, writing and every step of a delivery (the
+/// server acts at once but answers late, so that many kills fall between the two).
+#[test]
+fn killed_at_any_moment_it_delivers_every_finished_item_once() {
+    let (api, data_dir) = (DemoApi::start(&["--answer_delay_ms", "40"]), tempdir().expect("a folder"));
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let mut ever_finished = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let mut listener = start(&api, data_dir.path());
+        thread::sleep(Duration::from_millis(chance.u64(300..3500)));
+        listener.kill().expect("SIGKILL");
+        listener.wait().expect("it is gone");
+        ever_finished.extend(finished(data_dir.path()));
+    }
+    let output = listener("run", &api, data_dir.path())
+        .args(["--source", "test", "--for", "1", "--video_length", "1", "--width", "160", "--height", "120"])
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "seed {seed}: {}", said(&output));
+    assert_eq!(finished(data_dir.path()), BTreeSet::new());
+
+    let summary = api.summary();
+    let (sounds, clips) = (api.rows("audio"), api.rows("video"));
+    assert!(sounds.len() as u64 >= ROUNDS / 2 && clips.len() as u64 >= ROUNDS, "too little to tell: {summary:#}");
+    assert_eq!(summary["faults"], Value::Array(vec![]), "seed {seed}: {summary:#}");
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+    let sounds = often(&sounds, |row| format!("{}-{}", text(row, "uid"), row["sequence_index"]));
+    let clips = often(&clips, |row| format!("{}-{}", text(row, "uid"), text(row, "video_file")));
+    for (row, times) in sounds.iter().chain(&clips) {
+        assert_eq!(*times, 1, "seed {seed}: {row} is there {times} times");
+    }
+    // Each file is followed by its row, and each row by its task: nothing stops half-way.
+    assert_eq!(summary["utterances"]["delivered"].as_u64(), Some(sounds.len() as u64), "seed {seed}: {summary:#}");
+    assert_eq!(summary["utterances"]["files"], summary["utterances"]["delivered"], "seed {seed}: {summary:#}");
+    assert_eq!(summary["clips"]["delivered"].as_u64(), Some(clips.len() as u64), "seed {seed}: {summary:#}");
+    assert_eq!(summary["clips"]["files"], summary["clips"]["delivered"], "seed {seed}: {summary:#}");
+    // What was seen finished in the spool between two runs has arrived.
+    let arrived = |name: &String| {
+        let fields: Vec<&str> = name.split('_').collect();
+        let uid = uuid::Uuid::parse_str(fields[3]).expect("a run").to_string();
+        fields[0] != "utterance" || sounds.contains_key(&format!("{uid}-{}", fields[2]))
+    };
+    let lost: Vec<&String> = ever_finished.iter().filter(|name| !arrived(name)).collect();
+    assert!(lost.is_empty(), "seed {seed}: {lost:?}");
+    assert!(!ever_finished.is_empty());
+}
