@@ -66,18 +66,10 @@ struct Args {
     #[arg(long = "home_id", alias = "home-id", default_value = "1")]
     home_id: Vec<u64>,
     /// Storage solution that clients are told to use
-    #[arg(
-        long = "storage_solution",
-        alias = "storage-solution",
-        default_value = "api"
-    )]
+    #[arg(long = "storage_solution", alias = "storage-solution", default_value = "api")]
     storage_solution: String,
     /// Wait between doing what was asked and answering, in milliseconds
-    #[arg(
-        long = "answer_delay_ms",
-        alias = "answer-delay-ms",
-        default_value_t = 0
-    )]
+    #[arg(long = "answer_delay_ms", alias = "answer-delay-ms", default_value_t = 0)]
     answer_delay_ms: u64,
 }
 
@@ -91,23 +83,13 @@ async fn main() -> anyhow::Result<()> {
         storage_solution: args.storage_solution,
         answer_delay: Duration::from_millis(args.answer_delay_ms),
     };
-    let app = Arc::new(http::App::new(
-        settings,
-        args.data_dir.join("incoming"),
-        keeper,
-    ));
+    let app = Arc::new(http::App::new(settings, args.data_dir.join("incoming"), keeper));
     let router = http::router(app, args.data_dir.join("files"));
 
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("listen on {}", args.listen))?;
+    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("listen on {}", args.listen))?;
     let mut terminated = signal(SignalKind::terminate()).context("wait for SIGTERM")?;
     let mut stdout = std::io::stdout();
-    writeln!(
-        stdout,
-        "demo-api: listening on http://{}",
-        listener.local_addr()?
-    )?;
+    writeln!(stdout, "demo-api: listening on http://{}", listener.local_addr()?)?;
     stdout.flush()?;
     // Whatever was answered is on the disk, so there is nothing to finish.
     tokio::select! {

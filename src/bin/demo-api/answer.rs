@@ -48,11 +48,7 @@ pub fn own_error(error: &std::io::Error) -> Refusal {
 /// 401, with the words that say which of the two it is.
 pub fn unauthorized(detail: &str) -> Response {
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"api\"")];
-    (
-        challenge,
-        json_answer(StatusCode::UNAUTHORIZED, json!({ "detail": detail })),
-    )
-        .into_response()
+    (challenge, json_answer(StatusCode::UNAUTHORIZED, json!({ "detail": detail }))).into_response()
 }
 
 /// 405 for a known route that has no such method.
@@ -68,18 +64,12 @@ pub fn no_such_row() -> Refusal {
 
 /// 403, what a changing method on an unknown route gets.
 pub fn forbidden() -> Response {
-    html(
-        StatusCode::FORBIDDEN,
-        "Forbidden (403): CSRF verification failed. Request aborted.",
-    )
+    html(StatusCode::FORBIDDEN, "Forbidden (403): CSRF verification failed. Request aborted.")
 }
 
 /// The page that an unknown route leads to.
 pub fn login_page() -> Response {
-    html(
-        StatusCode::OK,
-        "Log in. No such address: look at the address and its trailing slash.",
-    )
+    html(StatusCode::OK, "Log in. No such address: look at the address and its trailing slash.")
 }
 
 /// 302 to the login page, what a reading method on an unknown route gets.
@@ -90,7 +80,6 @@ pub fn to_login(path: &str) -> Response {
 }
 
 fn html(status: StatusCode, text: &'static str) -> Response {
-    let page =
-        format!("<!doctype html>\n<html lang=\"en\"><title>{text}</title><h1>{text}</h1></html>\n");
+    let page = format!("<!doctype html>\n<html lang=\"en\"><title>{text}</title><h1>{text}</h1></html>\n");
     (status, Html(page)).into_response()
 }

@@ -32,16 +32,11 @@ pub async fn register(State(app): State<Arc<App>>, request: Request) -> Answer {
         updated_at: now,
     };
     if keeper.store.knows_mac(&device.mac_address) {
-        checker.refuse(
-            "mac_address",
-            "Hardware Device with this mac address already exists.",
-        );
+        checker.refuse("mac_address", "Hardware Device with this mac address already exists.");
     }
     checker.finish().map_err(bad_request)?;
     let answer = json_answer(StatusCode::CREATED, &device);
-    keeper
-        .record(now, Event::Device { device })
-        .map_err(|error| own_error(&error))?;
+    keeper.record(now, Event::Device { device }).map_err(|error| own_error(&error))?;
     Ok(answer)
 }
 
@@ -52,10 +47,7 @@ pub async fn register_again() -> Answer {
 
 /// `GET /hardware/storage_solution/`
 pub async fn storage_solution(State(app): State<Arc<App>>) -> Response {
-    json_answer(
-        StatusCode::OK,
-        json!({"storage_solution": app.settings.storage_solution}),
-    )
+    json_answer(StatusCode::OK, json!({"storage_solution": app.settings.storage_solution}))
 }
 
 /// `POST /hardware/upload_file/`
@@ -70,19 +62,12 @@ pub async fn upload_file(State(app): State<Arc<App>>, request: Request) -> Answe
         Some(Value::String(path)) if place::is_safe(path) => path,
         // The real server would make an odd key of it in its bucket; here it would leave the data folder.
         Some(_) => {
-            return Err(bad_request(
-                json!({"message": "dest_path is not a path inside the data folder."}),
-            ));
+            return Err(bad_request(json!({"message": "dest_path is not a path inside the data folder."})));
         }
     };
-    let kept = app
-        .keeper()
-        .keep_upload(Timestamp::now(), file, bytes, dest_path);
+    let kept = app.keeper().keep_upload(Timestamp::now(), file, bytes, dest_path);
     kept.map_err(|error| own_error(&error))?;
-    Ok(json_answer(
-        StatusCode::OK,
-        json!({"message": "File uploaded successfully."}),
-    ))
+    Ok(json_answer(StatusCode::OK, json!({"message": "File uploaded successfully."})))
 }
 
 /// `POST /hardware/audio/`
@@ -106,16 +91,10 @@ pub async fn post_audio(State(app): State<Arc<App>>, request: Request) -> Answer
         track_id: checker.optional_text("track_id"),
     };
     checker.finish().map_err(bad_request)?;
-    app.look_again(&mut keeper)
-        .map_err(|error| own_error(&error))?;
-    let arrival = RowArrival {
-        file_was_there: keeper.store.has_audio_file(&row),
-        naive: times.naive,
-    };
+    app.look_again(&mut keeper).map_err(|error| own_error(&error))?;
+    let arrival = RowArrival { file_was_there: keeper.store.has_audio_file(&row), naive: times.naive };
     let answer = json_answer(StatusCode::CREATED, &row);
-    keeper
-        .record(now, Event::Audio { row, arrival })
-        .map_err(|error| own_error(&error))?;
+    keeper.record(now, Event::Audio { row, arrival }).map_err(|error| own_error(&error))?;
     Ok(answer)
 }
 
@@ -141,16 +120,10 @@ pub async fn post_video(State(app): State<Arc<App>>, request: Request) -> Answer
     if form.values.contains_key("video_record_minute") {
         return Err(server_error()); // the table lacks that column
     }
-    app.look_again(&mut keeper)
-        .map_err(|error| own_error(&error))?;
-    let arrival = RowArrival {
-        file_was_there: keeper.store.has_clip_file(&row),
-        naive: times.naive,
-    };
+    app.look_again(&mut keeper).map_err(|error| own_error(&error))?;
+    let arrival = RowArrival { file_was_there: keeper.store.has_clip_file(&row), naive: times.naive };
     let answer = json_answer(StatusCode::CREATED, &row);
-    keeper
-        .record(now, Event::Video { row, arrival })
-        .map_err(|error| own_error(&error))?;
+    keeper.record(now, Event::Video { row, arrival }).map_err(|error| own_error(&error))?;
     Ok(answer)
 }
 
@@ -166,11 +139,7 @@ pub async fn delete_video(State(app): State<Arc<App>>, Path(id): Path<String>) -
 
 fn delete(app: &App, table: Table, id: &str) -> Answer {
     let mut keeper = app.keeper();
-    let id = id
-        .parse()
-        .ok()
-        .filter(|&id| keeper.store.has_row(table, id))
-        .ok_or_else(no_such_row)?;
+    let id = id.parse().ok().filter(|&id| keeper.store.has_row(table, id)).ok_or_else(no_such_row)?;
     let deleted = keeper.record(Timestamp::now(), Event::Deleted { table, id });
     deleted.map_err(|error| own_error(&error))?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -184,26 +153,12 @@ pub async fn list_files(State(app): State<Arc<App>>, request: Request) -> Answer
         Some(value) => Some(epoch(value).ok_or_else(server_error)?),
     };
     // Without one the real server goes back a hundred days.
-    let from =
-        from.unwrap_or_else(|| Timestamp::now() - jiff::SignedDuration::from_hours(24 * 100));
+    let from = from.unwrap_or_else(|| Timestamp::now() - jiff::SignedDuration::from_hours(24 * 100));
     let keeper = app.keeper();
-    let audio = keeper
-        .store
-        .audio
-        .values()
-        .map(|(row, _)| row)
-        .filter(|row| row.created_at >= from);
-    let video = keeper
-        .store
-        .video
-        .values()
-        .map(|(row, _)| row)
-        .filter(|row| row.created_at >= from);
+    let audio = keeper.store.audio.values().map(|(row, _)| row).filter(|row| row.created_at >= from);
+    let video = keeper.store.video.values().map(|(row, _)| row).filter(|row| row.created_at >= from);
     let (audio, video): (Vec<_>, Vec<_>) = (audio.collect(), video.collect());
-    Ok(json_answer(
-        StatusCode::OK,
-        json!({"audio_files": audio, "video_files": video}),
-    ))
+    Ok(json_answer(StatusCode::OK, json!({"audio_files": audio, "video_files": video})))
 }
 
 fn epoch(value: &Value) -> Option<Timestamp> {

@@ -40,11 +40,7 @@ pub async fn read_form(request: Request) -> Result<Form, Refusal> {
         "application/json" => form::parse_json(&bytes).map_err(bad_request),
         _ => {
             let detail = format!("Unsupported media type \"{kind}\" in request.");
-            Err(json_answer(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                json!({"detail": detail}),
-            )
-            .into())
+            Err(json_answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, json!({"detail": detail})).into())
         }
     }
 }
@@ -54,10 +50,7 @@ pub async fn read_upload(request: Request, incoming: &Path) -> Result<Upload, Re
     if content_type(request.headers()) == "multipart/form-data" {
         read_multipart(request, Some(incoming)).await
     } else {
-        Ok(Upload {
-            form: read_form(request).await?,
-            file: None,
-        })
+        Ok(Upload { form: read_form(request).await?, file: None })
     }
 }
 
@@ -75,23 +68,14 @@ async fn read_multipart(request: Request, incoming: Option<&Path>) -> Result<Upl
     if length.is_none_or(|length| length == "0") {
         return Ok(upload); // no body at all: the server sees no fields
     }
-    let mut parts = Multipart::from_request(request, &())
-        .await
-        .map_err(|error| malformed(&error.body_text()))?;
+    let mut parts = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error.body_text()))?;
     let mut fields_bytes = 0;
     while let Some(mut part) = parts.next_field().await.map_err(|error| broken(&error))? {
         let name = part.name().unwrap_or_default().to_owned();
         if part.file_name().is_some() {
             match incoming.filter(|_| name == "file") {
                 Some(folder) => upload.file = Some(write_out(part, folder).await?),
-                None => {
-                    while part
-                        .chunk()
-                        .await
-                        .map_err(|error| broken(&error))?
-                        .is_some()
-                    {}
-                }
+                None => while part.chunk().await.map_err(|error| broken(&error))?.is_some() {},
             }
             continue;
         }
@@ -128,13 +112,7 @@ fn malformed(what: &str) -> Refusal {
 }
 
 fn content_type(headers: &HeaderMap) -> String {
-    let value = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let kind = value
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default();
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = value.unwrap_or_default().split(';').next().unwrap_or_default();
     kind.trim().to_ascii_lowercase()
 }

@@ -16,10 +16,7 @@ pub const DEFAULT: &str = KNOWN[0];
 
 /// Whether the server can start a chain: it looks at what stands between the first two hyphens, and at nothing else.
 pub fn can_start(track_id: &str) -> bool {
-    track_id
-        .split('-')
-        .nth(1)
-        .is_some_and(|cluster| KNOWN.contains(&cluster))
+    track_id.split('-').nth(1).is_some_and(|cluster| KNOWN.contains(&cluster))
 }
 
 /// Whether it is `T-{cluster}-{32 hex digits}`.

@@ -26,10 +26,7 @@ pub struct Times {
 impl<'a> Checker<'a> {
     /// Begins with no errors.
     pub fn new(form: &'a Form) -> Self {
-        Checker {
-            form,
-            errors: Map::new(),
-        }
+        Checker { form, errors: Map::new() }
     }
 
     /// Adds an error to a field.
@@ -42,11 +39,7 @@ impl<'a> Checker<'a> {
 
     /// Ends the check; an error is the body of the 400.
     pub fn finish(self) -> Result<(), Value> {
-        if self.errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Value::Object(self.errors))
-        }
+        if self.errors.is_empty() { Ok(()) } else { Err(Value::Object(self.errors)) }
     }
 
     /// A string that must be there. What is returned after an error is a stand-in; `finish` refuses it.
@@ -55,9 +48,7 @@ impl<'a> Checker<'a> {
         match self.form.values.get(name) {
             None => self.refuse(name, "This field is required."),
             Some(Value::Null) => self.refuse(name, "This field may not be null."),
-            Some(_) if value.as_deref() == Some("") => {
-                self.refuse(name, "This field may not be blank.")
-            }
+            Some(_) if value.as_deref() == Some("") => self.refuse(name, "This field may not be blank."),
             Some(_) => {}
         }
         value.unwrap_or_default()
@@ -84,10 +75,7 @@ impl<'a> Checker<'a> {
             }
         };
         if max_chars.is_some_and(|max| text.chars().count() > max) {
-            self.refuse(
-                name,
-                format!("Ensure this field has no more than {MAX_CHARS} characters."),
-            );
+            self.refuse(name, format!("Ensure this field has no more than {MAX_CHARS} characters."));
         }
         Some(text)
     }
@@ -111,18 +99,12 @@ impl<'a> Checker<'a> {
             Ok(text) => {
                 let id = text.trim().parse().ok().filter(|id| known.contains(id));
                 if id.is_none() {
-                    self.refuse(
-                        "home",
-                        format!("Invalid pk \"{text}\" - object does not exist."),
-                    );
+                    self.refuse("home", format!("Invalid pk \"{text}\" - object does not exist."));
                 }
                 id
             }
             Err(kind) => {
-                self.refuse(
-                    "home",
-                    format!("Incorrect type. Expected pk value, received {kind}."),
-                );
+                self.refuse("home", format!("Incorrect type. Expected pk value, received {kind}."));
                 None
             }
         }
@@ -146,16 +128,10 @@ impl<'a> Checker<'a> {
         match text.parse::<i128>() {
             Err(_) => self.refuse(name, "A valid integer is required."),
             Ok(value) if value > i128::from(max) => {
-                self.refuse(
-                    name,
-                    format!("Ensure this value is less than or equal to {max}."),
-                );
+                self.refuse(name, format!("Ensure this value is less than or equal to {max}."));
             }
             Ok(value) if value < i128::from(min) => {
-                self.refuse(
-                    name,
-                    format!("Ensure this value is greater than or equal to {min}."),
-                );
+                self.refuse(name, format!("Ensure this value is greater than or equal to {min}."));
             }
             Ok(value) => return i64::try_from(value).unwrap_or_default(),
         }
@@ -169,13 +145,10 @@ impl<'a> Checker<'a> {
             let parsed = match self.form.values.get(name) {
                 None => Err("This field is required."),
                 Some(Value::Null) => Err("This field may not be null."),
-                Some(value) => value
-                    .as_str()
-                    .and_then(|text| times::parse_row_time(text.trim()))
-                    .ok_or(
-                        "Datetime has wrong format. Use one of these formats instead: \
+                Some(value) => value.as_str().and_then(|text| times::parse_row_time(text.trim())).ok_or(
+                    "Datetime has wrong format. Use one of these formats instead: \
                      YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].",
-                    ),
+                ),
             };
             match parsed {
                 Ok(time) => {
@@ -207,9 +180,6 @@ mod tests {
         checker.times();
         let errors = checker.finish().expect_err("all of them are wrong");
         let names: Vec<&String> = errors.as_object().expect("an object").keys().collect();
-        assert_eq!(
-            names,
-            ["end_time", "home", "sequence_index", "start_time", "uid"]
-        );
+        assert_eq!(names, ["end_time", "home", "sequence_index", "start_time", "uid"]);
     }
 }

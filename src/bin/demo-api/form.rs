@@ -15,17 +15,10 @@ pub struct Form {
 /// Reads `a=1&b=2`.
 pub fn parse_urlencoded(body: &[u8]) -> Form {
     let mut form = Form::default();
-    for pair in body
-        .split(|&byte| byte == b'&')
-        .filter(|pair| !pair.is_empty())
-    {
-        let at = pair
-            .iter()
-            .position(|&byte| byte == b'=')
-            .unwrap_or(pair.len());
+    for pair in body.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
+        let at = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
         let value = pair.get(at + 1..).unwrap_or_default();
-        form.values
-            .insert(decode(&pair[..at]), Value::String(decode(value)));
+        form.values.insert(decode(&pair[..at]), Value::String(decode(value)));
     }
     form
 }
@@ -33,10 +26,7 @@ pub fn parse_urlencoded(body: &[u8]) -> Form {
 /// Reads a JSON object; an error is the body of the 400.
 pub fn parse_json(body: &[u8]) -> Result<Form, Value> {
     match serde_json::from_slice(body) {
-        Ok(Value::Object(object)) => Ok(Form {
-            values: object.into_iter().collect(),
-            is_json: true,
-        }),
+        Ok(Value::Object(object)) => Ok(Form { values: object.into_iter().collect(), is_json: true }),
         Ok(_) => Err(json!({"non_field_errors": ["Invalid data. Expected a dictionary."]})),
         Err(error) => Err(json!({"detail": format!("JSON parse error - {error}")})),
     }

@@ -38,11 +38,7 @@ pub struct App {
 impl App {
     /// Puts the parts together.
     pub fn new(settings: Settings, incoming: PathBuf, keeper: Keeper) -> Self {
-        App {
-            settings,
-            incoming,
-            keeper: Mutex::new(keeper),
-        }
+        App { settings, incoming, keeper: Mutex::new(keeper) }
     }
 
     /// What is stored. Never held while waiting for anything.
@@ -52,21 +48,14 @@ impl App {
 
     /// Looks for files that came past this program, where the storage solution lets them.
     pub fn look_again(&self, keeper: &mut Keeper) -> std::io::Result<()> {
-        if self.settings.storage_solution == "api" {
-            Ok(())
-        } else {
-            keeper.rescan()
-        }
+        if self.settings.storage_solution == "api" { Ok(()) } else { keeper.rescan() }
     }
 }
 
 /// All routes.
 pub fn router(app: Arc<App>, files: PathBuf) -> Router {
     let api = Router::new()
-        .route(
-            "/hardware/register/",
-            post(api::register).put(api::register_again),
-        )
+        .route("/hardware/register/", post(api::register).put(api::register_again))
         .route("/hardware/storage_solution/", get(api::storage_solution))
         .route("/hardware/upload_file/", post(api::upload_file))
         .route("/hardware/audio/", post(api::post_audio))
@@ -75,13 +64,10 @@ pub fn router(app: Arc<App>, files: PathBuf) -> Router {
         .route("/hardware/video/{id}/", delete(api::delete_video))
         .route("/hardware/list_files/", get(api::list_files))
         .route("/queue_task/ai_task/", post(tasks::ai_task))
-        .method_not_allowed_fallback(|method: Method| async move {
-            answer::method_not_allowed(method.as_str())
-        })
+        .method_not_allowed_fallback(|method: Method| async move { answer::method_not_allowed(method.as_str()) })
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), guard));
-    let files = Router::new()
-        .nest_service("/demo/files", ServeDir::new(files))
-        .layer(middleware::map_response(harmless));
+    let files =
+        Router::new().nest_service("/demo/files", ServeDir::new(files)).layer(middleware::map_response(harmless));
     Router::new()
         .route("/", get(pages::page))
         .route("/demo/page.css", get(pages::style))
@@ -118,16 +104,11 @@ fn refusal(headers: &HeaderMap, token: &str) -> Option<&'static str> {
     let mut words = match value {
         Some(Ok(value)) => value.split_ascii_whitespace(),
         Some(Err(_)) => {
-            return Some(
-                "Invalid token header. Token string should not contain invalid characters.",
-            );
+            return Some("Invalid token header. Token string should not contain invalid characters.");
         }
         None => "".split_ascii_whitespace(),
     };
-    if !words
-        .next()
-        .is_some_and(|keyword| keyword.eq_ignore_ascii_case("token"))
-    {
+    if !words.next().is_some_and(|keyword| keyword.eq_ignore_ascii_case("token")) {
         return Some("Authentication credentials were not provided.");
     }
     match (words.next(), words.next()) {
@@ -148,9 +129,7 @@ async fn forget_chunked_bodies(request: Request, next: Next) -> Response {
     let drained = tokio::time::timeout(DISCARD_FOR, body::drain(unread)).await;
     drop(drained);
     let mut response = next.run(Request::from_parts(parts, Body::empty())).await;
-    response
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
@@ -167,13 +146,7 @@ async fn no_such_route(request: Request) -> Response {
 /// What was received must not run as a page of this address.
 async fn harmless(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("sandbox"),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

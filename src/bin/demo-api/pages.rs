@@ -31,10 +31,7 @@ pub async fn minutes_script() -> Response {
 
 /// `GET /demo/timeline.js`
 pub async fn timeline_script() -> Response {
-    asset(
-        "text/javascript; charset=utf-8",
-        include_str!("timeline.js"),
-    )
+    asset("text/javascript; charset=utf-8", include_str!("timeline.js"))
 }
 
 /// `GET /demo/icon.svg`
@@ -52,16 +49,14 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
 /// `GET /demo/summary.json`
 pub async fn summary(State(app): State<Arc<App>>) -> Answer {
     let mut keeper = app.keeper();
-    app.look_again(&mut keeper)
-        .map_err(|error| own_error(&error))?;
+    app.look_again(&mut keeper).map_err(|error| own_error(&error))?;
     Ok(json_answer(StatusCode::OK, summary::summary(&keeper.store)))
 }
 
 /// `GET /demo/page.json`
 pub async fn page_data(State(app): State<Arc<App>>) -> Answer {
     let mut keeper = app.keeper();
-    app.look_again(&mut keeper)
-        .map_err(|error| own_error(&error))?;
+    app.look_again(&mut keeper).map_err(|error| own_error(&error))?;
     Ok(json_answer(StatusCode::OK, view::view(&keeper.store)))
 }
 
@@ -70,19 +65,12 @@ pub async fn rows(State(app): State<Arc<App>>) -> Response {
     let store = &app.keeper().store;
     let audio: Vec<_> = store.audio.values().map(|(row, _)| row).collect();
     let video: Vec<_> = store.video.values().map(|(row, _)| row).collect();
-    let body =
-        json!({"audio": audio, "video": video, "devices": store.devices, "uploads": store.uploads});
+    let body = json!({"audio": audio, "video": video, "devices": store.devices, "uploads": store.uploads});
     json_answer(StatusCode::OK, body)
 }
 
 /// `GET /demo/tasks.json`
 pub async fn tasks(State(app): State<Arc<App>>) -> Response {
-    let tasks: Vec<_> = app
-        .keeper()
-        .store
-        .tasks
-        .iter()
-        .map(|(task, _)| task.clone())
-        .collect();
+    let tasks: Vec<_> = app.keeper().store.tasks.iter().map(|(task, _)| task.clone()).collect();
     json_answer(StatusCode::OK, tasks)
 }

@@ -13,12 +13,7 @@ use crate::records::{Entry, Event};
 use crate::store::Store;
 
 /// The journals, one JSON object per line; `seq` orders the entries of all of them.
-const JOURNALS: [&str; 4] = [
-    "rows.jsonl",
-    "tasks.jsonl",
-    "devices.jsonl",
-    "uploads.jsonl",
-];
+const JOURNALS: [&str; 4] = ["rows.jsonl", "tasks.jsonl", "devices.jsonl", "uploads.jsonl"];
 
 /// The store together with the folder that it is kept in.
 pub struct Keeper {
@@ -37,10 +32,7 @@ impl Keeper {
             .with_context(|| format!("make the data folder {}", folder.display()))?;
         let lock = File::create(folder.join("lock")).context("make the data folder's lock")?;
         if lock.try_lock().is_err() {
-            bail!(
-                "the data folder {} is in use by another demo-api",
-                folder.display()
-            );
+            bail!("the data folder {} is in use by another demo-api", folder.display());
         }
         // Uploads cut short by the end of the last run.
         if incoming.exists() {
@@ -51,28 +43,17 @@ impl Keeper {
         let mut entries = Vec::new();
         for name in JOURNALS {
             let path = folder.join(name);
-            entries
-                .extend(read_journal(&path).with_context(|| format!("read {}", path.display()))?);
+            entries.extend(read_journal(&path).with_context(|| format!("read {}", path.display()))?);
         }
         entries.sort_by_key(|entry: &Entry| entry.seq);
         let mut store = Store::default();
         for entry in entries {
             store.apply(entry);
         }
-        let open = |name: &str| {
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(folder.join(name))
-        };
+        let open = |name: &str| OpenOptions::new().create(true).append(true).open(folder.join(name));
         let [rows, tasks, devices, uploads] = JOURNALS;
         let journals = [open(rows)?, open(tasks)?, open(devices)?, open(uploads)?];
-        let mut keeper = Keeper {
-            store,
-            folder: folder.to_owned(),
-            journals,
-            _lock: lock,
-        };
+        let mut keeper = Keeper { store, folder: folder.to_owned(), journals, _lock: lock };
         keeper.rescan()?;
         Ok(keeper)
     }
@@ -85,11 +66,7 @@ impl Keeper {
             Event::Device { .. } => 2,
             Event::Upload { .. } => 3,
         };
-        let entry = Entry {
-            seq: self.store.next_seq(),
-            at,
-            event,
-        };
+        let entry = Entry { seq: self.store.next_seq(), at, event };
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
         self.journals[journal].write_all(&line)?;
@@ -98,25 +75,13 @@ impl Keeper {
     }
 
     /// Puts a received file in its place, all at once, and writes that down. The path was checked to be safe.
-    pub fn keep_upload(
-        &mut self,
-        at: Timestamp,
-        file: NamedTempFile,
-        bytes: u64,
-        dest_path: &str,
-    ) -> io::Result<()> {
+    pub fn keep_upload(&mut self, at: Timestamp, file: NamedTempFile, bytes: u64, dest_path: &str) -> io::Result<()> {
         let target = self.folder.join("files").join(dest_path);
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
         }
         file.persist(&target)?;
-        self.record(
-            at,
-            Event::Upload {
-                dest_path: dest_path.to_owned(),
-                bytes,
-            },
-        )
+        self.record(at, Event::Upload { dest_path: dest_path.to_owned(), bytes })
     }
 
     /// Looks at the folder itself: files also come into it past this program (rsync, a shared volume) and leave it.
@@ -138,17 +103,12 @@ fn read_journal(path: &Path) -> anyhow::Result<Vec<Entry>> {
     };
     let whole = text.rfind('\n').map_or(0, |at| at + 1);
     if whole < text.len() {
-        OpenOptions::new()
-            .write(true)
-            .open(path)?
-            .set_len(whole as u64)?;
+        OpenOptions::new().write(true).open(path)?.set_len(whole as u64)?;
         text.truncate(whole);
     }
     text.lines()
         .enumerate()
-        .map(|(index, line)| {
-            serde_json::from_str(line).with_context(|| format!("line {}", index + 1))
-        })
+        .map(|(index, line)| serde_json::from_str(line).with_context(|| format!("line {}", index + 1)))
         .collect()
 }
 

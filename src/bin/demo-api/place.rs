@@ -61,9 +61,7 @@ pub fn clip_path(uid: &str, file: &str) -> String {
 
 /// Whether joining this path to a folder stays inside that folder, and names a file.
 pub fn is_safe(dest_path: &str) -> bool {
-    dest_path
-        .split('/')
-        .all(|part| !matches!(part, "" | "." | "..") && !part.contains(['\\', '\0']))
+    dest_path.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains(['\\', '\0']))
 }
 
 #[cfg(test)]
@@ -72,17 +70,7 @@ mod tests {
 
     #[test]
     fn a_path_that_leaves_the_folder_or_names_no_file_is_not_safe() {
-        for path in [
-            "../x",
-            "a/../../x",
-            "/etc/passwd",
-            "a//b",
-            "a/",
-            "./a",
-            "",
-            "a\\..\\b",
-            "a\0b",
-        ] {
+        for path in ["../x", "a/../../x", "/etc/passwd", "a//b", "a/", "./a", "", "a\\..\\b", "a\0b"] {
             assert!(!is_safe(path), "{path}");
         }
         assert!(is_safe("Listener/audio/u/0-20240501090807.wav"));

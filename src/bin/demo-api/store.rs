@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::place;
-use crate::records::{
-    AudioRow, Device, Entry, Event, RowArrival, Table, Task, TaskArrival, VideoRow,
-};
+use crate::records::{AudioRow, Device, Entry, Event, RowArrival, Table, Task, TaskArrival, VideoRow};
 
 /// Everything the server holds.
 #[derive(Debug, Default)]
@@ -43,19 +41,10 @@ impl Store {
                 self.last_video_id = self.last_video_id.max(row.id);
                 self.video.insert(row.id, (row, arrival));
             }
-            Event::Deleted {
-                table: Table::Audio,
-                id,
-            } => drop(self.audio.remove(&id)),
-            Event::Deleted {
-                table: Table::Video,
-                id,
-            } => drop(self.video.remove(&id)),
+            Event::Deleted { table: Table::Audio, id } => drop(self.audio.remove(&id)),
+            Event::Deleted { table: Table::Video, id } => drop(self.video.remove(&id)),
             Event::Task { task, arrival } => {
-                self.tasks_by_key
-                    .entry(task_key(&task))
-                    .or_default()
-                    .push(self.tasks.len());
+                self.tasks_by_key.entry(task_key(&task)).or_default().push(self.tasks.len());
                 self.tasks.push((task, arrival));
             }
             Event::Device { device } => self.devices.push(device),
@@ -85,17 +74,15 @@ impl Store {
 
     /// Whether this MAC address is registered.
     pub fn knows_mac(&self, mac_address: &str) -> bool {
-        self.devices
-            .iter()
-            .any(|device| device.mac_address == mac_address)
+        self.devices.iter().any(|device| device.mac_address == mac_address)
     }
 
     /// Whether the row that this task speaks of is there: same uid, index and home.
     pub fn has_row_for(&self, task: &Task) -> bool {
         let (uid, index) = task_key(task);
-        self.audio.values().any(|(row, _)| {
-            row.uid == uid && row.sequence_index.to_string() == index && home_agrees(row, task)
-        })
+        self.audio
+            .values()
+            .any(|(row, _)| row.uid == uid && row.sequence_index.to_string() == index && home_agrees(row, task))
     }
 
     /// The tasks of one utterance, in the order in which they were queued.
@@ -112,14 +99,12 @@ impl Store {
 
     /// Whether the file of this row is in place.
     pub fn has_audio_file(&self, row: &AudioRow) -> bool {
-        self.files
-            .contains_key(&place::audio_path(&row.uid, &row.audio_file))
+        self.files.contains_key(&place::audio_path(&row.uid, &row.audio_file))
     }
 
     /// Whether the file of this row is in place.
     pub fn has_clip_file(&self, row: &VideoRow) -> bool {
-        self.files
-            .contains_key(&place::clip_path(&row.uid, &row.video_file))
+        self.files.contains_key(&place::clip_path(&row.uid, &row.video_file))
     }
 }
 

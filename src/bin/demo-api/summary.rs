@@ -55,10 +55,7 @@ pub type ClipKey<'a> = (&'a str, &'a str);
 pub fn utterances(store: &Store) -> BTreeMap<UtteranceKey<'_>, Vec<&AudioRow>> {
     let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (row, _) in store.audio.values() {
-        by_key
-            .entry((row.home, row.uid.as_str(), row.sequence_index))
-            .or_default()
-            .push(row);
+        by_key.entry((row.home, row.uid.as_str(), row.sequence_index)).or_default().push(row);
     }
     by_key
 }
@@ -67,32 +64,23 @@ pub fn utterances(store: &Store) -> BTreeMap<UtteranceKey<'_>, Vec<&AudioRow>> {
 pub fn clips(store: &Store) -> BTreeMap<ClipKey<'_>, Vec<&VideoRow>> {
     let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (row, _) in store.video.values() {
-        by_key
-            .entry((row.uid.as_str(), row.video_file.as_str()))
-            .or_default()
-            .push(row);
+        by_key.entry((row.uid.as_str(), row.video_file.as_str())).or_default().push(row);
     }
     by_key
 }
 
 /// Whether a task with this row's own track_id is queued.
 pub fn has_its_task(store: &Store, row: &AudioRow) -> bool {
-    store
-        .tasks_of(row)
-        .any(|task| row.track_id.as_deref() == Some(task.track_id.as_str()))
+    store.tasks_of(row).any(|task| row.track_id.as_deref() == Some(task.track_id.as_str()))
 }
 
 /// Counts everything.
 pub fn summary(store: &Store) -> Summary {
     let (utterances, clips) = (utterances(store), clips(store));
     let heard = |rows: &&Vec<&AudioRow>| matches!(rows.as_slice(), [row] if store.has_audio_file(row) && has_its_task(store, row));
-    let seen =
-        |rows: &&Vec<&VideoRow>| matches!(rows.as_slice(), [row] if store.has_clip_file(row));
+    let seen = |rows: &&Vec<&VideoRow>| matches!(rows.as_slice(), [row] if store.has_clip_file(row));
     let (mut audio_files, mut clip_files) = (0, 0);
-    let mut frames = Frames {
-        delivered: 0,
-        files: 0,
-    };
+    let mut frames = Frames { delivered: 0, files: 0 };
     for dest_path in store.files.keys() {
         match place(dest_path) {
             Place::Audio { .. } => audio_files += 1,

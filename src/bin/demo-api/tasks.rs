@@ -22,36 +22,20 @@ pub async fn ai_task(State(app): State<Arc<App>>, request: Request) -> Answer {
     let (name, task_name) = (checker.text("name"), checker.text("task_name"));
     let track_id = checker.optional_text("track_id");
     let parameters = task_parameters(&form, &mut checker);
-    checker.finish().map_err(|errors| {
-        bad_request(json!({"error": format!("Error validating task request: {errors}")}))
-    })?;
+    checker
+        .finish()
+        .map_err(|errors| bad_request(json!({"error": format!("Error validating task request: {errors}")})))?;
     let unique = uuid::Uuid::new_v4().simple().to_string();
     let track_id = track_id.unwrap_or_else(|| clusters::invent(&unique));
-    let parameters = parameters
-        .filter(|_| clusters::can_start(&track_id))
-        .ok_or_else(server_error)?;
+    let parameters = parameters.filter(|_| clusters::can_start(&track_id)).ok_or_else(server_error)?;
 
     let now = Timestamp::now();
     let mut keeper = app.keeper();
     let id = keeper.store.tasks.len() as u64 + 1;
-    let task = Task {
-        id,
-        name,
-        task_name,
-        track_id,
-        parameters,
-        created_at: now,
-    };
-    let arrival = TaskArrival {
-        row_was_there: keeper.store.has_row_for(&task),
-    };
-    keeper
-        .record(now, Event::Task { task, arrival })
-        .map_err(|error| own_error(&error))?;
-    Ok(json_answer(
-        StatusCode::OK,
-        json!({"message": "LLM task queued successfully", "task_id": id}),
-    ))
+    let task = Task { id, name, task_name, track_id, parameters, created_at: now };
+    let arrival = TaskArrival { row_was_there: keeper.store.has_row_for(&task) };
+    keeper.record(now, Event::Task { task, arrival }).map_err(|error| own_error(&error))?;
+    Ok(json_answer(StatusCode::OK, json!({"message": "LLM task queued successfully", "task_id": id})))
 }
 
 /// The parameters, if the server can unpack them. A form's string is parsed, a JSON body's string is not: the server
@@ -67,9 +51,5 @@ fn task_parameters(form: &Form, checker: &mut Checker<'_>) -> Option<Map<String,
         },
         value => value.clone(),
     };
-    if let Value::Object(object) = value {
-        Some(object)
-    } else {
-        None
-    }
+    if let Value::Object(object) = value { Some(object) } else { None }
 }

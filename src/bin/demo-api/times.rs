@@ -34,10 +34,7 @@ pub fn parse_row_time(text: &str) -> Option<RowTime> {
     let offset = Offset::from_seconds(offset_s).ok()?;
     let at = at.to_zoned(TimeZone::fixed(offset)).ok()?.timestamp();
     let at = Timestamp::from_microsecond(at.as_microsecond()).ok()?;
-    Some(RowTime {
-        at,
-        naive: zone.is_empty(),
-    })
+    Some(RowTime { at, naive: zone.is_empty() })
 }
 
 /// Reads what the worker parses in a task, `%Y-%m-%dT%H:%M:%S.%f`: one to six fraction digits, no zone.
@@ -49,23 +46,13 @@ pub fn parse_task_time(text: &str) -> Option<DateTime> {
 /// The stamp in an utterance's file name, `YYYYmmddHHMMSS`.
 pub fn stamp(at: DateTime) -> String {
     let (y, mo, d) = (at.year(), at.month(), at.day());
-    format!(
-        "{y:04}{mo:02}{d:02}{:02}{:02}{:02}",
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
+    format!("{y:04}{mo:02}{d:02}{:02}{:02}{:02}", at.hour(), at.minute(), at.second())
 }
 
 /// The second in a clip's file name, `YYYY-MM-DD_HH-MM-SS`; its first 16 characters name the frames folder.
 pub fn clip_stem(at: DateTime) -> String {
     let (y, mo, d) = (at.year(), at.month(), at.day());
-    format!(
-        "{y:04}-{mo:02}-{d:02}_{:02}-{:02}-{:02}",
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
+    format!("{y:04}-{mo:02}-{d:02}_{:02}-{:02}-{:02}", at.hour(), at.minute(), at.second())
 }
 
 /// The instant that a stamp of 14 digits names, read as UTC.
@@ -96,9 +83,7 @@ pub fn minute_of(at: Timestamp) -> i64 {
 }
 
 fn in_utc(at: DateTime) -> Option<Timestamp> {
-    at.to_zoned(TimeZone::UTC)
-        .ok()
-        .map(|zoned| zoned.timestamp())
+    at.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// How many fraction digits may follow the seconds.
@@ -119,11 +104,7 @@ fn civil(date: &str, time: &str, fraction: Fraction) -> Option<DateTime> {
         None if fraction == Fraction::OneToSix => return None,
         None => 0,
         Some(digits) => {
-            let longest = if fraction == Fraction::OneToSix {
-                6
-            } else {
-                12
-            };
+            let longest = if fraction == Fraction::OneToSix { 6 } else { 12 };
             if !(1..=longest).contains(&digits.len()) || !all_digits(digits) {
                 return None;
             }
@@ -145,16 +126,7 @@ fn civil(date: &str, time: &str, fraction: Fraction) -> Option<DateTime> {
     }
     let (month, day) = (two_digits(month)?, two_digits(day)?);
     let (hour, minute, second) = (two_digits(hour)?, two_digits(minute)?, two_digits(second)?);
-    DateTime::new(
-        year.parse().ok()?,
-        month,
-        day,
-        hour,
-        minute,
-        second,
-        nanosecond,
-    )
-    .ok()
+    DateTime::new(year.parse().ok()?, month, day, hour, minute, second, nanosecond).ok()
 }
 
 fn parse_offset_s(text: &str) -> Option<i32> {
@@ -169,11 +141,7 @@ fn parse_offset_s(text: &str) -> Option<i32> {
 }
 
 fn two_digits(text: &str) -> Option<i8> {
-    if text.len() == 2 && all_digits(text) {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if text.len() == 2 && all_digits(text) { text.parse().ok() } else { None }
 }
 
 fn all_digits(text: &str) -> bool {
@@ -191,36 +159,18 @@ mod tests {
     #[test]
     fn a_row_time_with_an_offset_is_honoured_and_a_naive_one_is_taken_in_the_servers_zone() {
         let utc = |text: &str, naive| Some((text.to_owned(), naive));
-        assert_eq!(
-            row("2024-05-01T10:00:00Z"),
-            utc("2024-05-01T10:00:00Z", false)
-        );
-        assert_eq!(
-            row("2024-05-01T10:00:00.1234567Z"),
-            utc("2024-05-01T10:00:00.123456Z", false)
-        );
-        assert_eq!(
-            row("2024-05-01T10:00:00+02:00"),
-            utc("2024-05-01T08:00:00Z", false)
-        );
-        assert_eq!(
-            row("2024-05-01 10:00:00-0130"),
-            utc("2024-05-01T11:30:00Z", false)
-        );
+        assert_eq!(row("2024-05-01T10:00:00Z"), utc("2024-05-01T10:00:00Z", false));
+        assert_eq!(row("2024-05-01T10:00:00.1234567Z"), utc("2024-05-01T10:00:00.123456Z", false));
+        assert_eq!(row("2024-05-01T10:00:00+02:00"), utc("2024-05-01T08:00:00Z", false));
+        assert_eq!(row("2024-05-01 10:00:00-0130"), utc("2024-05-01T11:30:00Z", false));
         assert_eq!(row("2024-05-01T10:00"), utc("2024-05-01T02:00:00Z", true));
     }
 
     #[test]
     fn a_plus_that_was_not_encoded_and_other_nonsense_are_no_times() {
-        for text in [
-            "2024-05-01T10:00:00 00:00",
-            "2024-05-01",
-            "now",
-            "",
-            "2024-13-01T10:00:00Z",
-            "T",
-            "2024-05-01T10:00:00+é",
-        ] {
+        for text in
+            ["2024-05-01T10:00:00 00:00", "2024-05-01", "now", "", "2024-13-01T10:00:00Z", "T", "2024-05-01T10:00:00+é"]
+        {
             assert_eq!(row(text), None, "{text}");
         }
     }
@@ -230,12 +180,9 @@ mod tests {
         for text in ["2024-05-01T10:00:00.0", "2024-05-01T10:00:00.123456"] {
             assert!(parse_task_time(text).is_some(), "{text}");
         }
-        for text in [
-            "2024-05-01T10:00:00",
-            "2024-05-01T10:00:00.1234567",
-            "2024-05-01T10:00:00.5Z",
-            "2024-05-01 10:00:00.5",
-        ] {
+        for text in
+            ["2024-05-01T10:00:00", "2024-05-01T10:00:00.1234567", "2024-05-01T10:00:00.5Z", "2024-05-01 10:00:00.5"]
+        {
             assert!(parse_task_time(text).is_none(), "{text}");
         }
     }

@@ -65,49 +65,33 @@ pub fn view(store: &Store) -> View {
     for rows in summary::utterances(store).values() {
         for (position, row) in rows.iter().enumerate() {
             shown.insert(place::audio_path(&row.uid, &row.audio_file));
-            at(&mut minutes, row.start_time).utterances.push(utterance(
-                store,
-                row,
-                position,
-                rows.len(),
-            ));
+            at(&mut minutes, row.start_time).utterances.push(utterance(store, row, position, rows.len()));
         }
     }
     for rows in summary::clips(store).values() {
         for (position, row) in rows.iter().enumerate() {
             shown.insert(place::clip_path(&row.uid, &row.video_file));
-            at(&mut minutes, row.start_time)
-                .clips
-                .push(clip(store, row, position, rows.len()));
+            at(&mut minutes, row.start_time).clips.push(clip(store, row, position, rows.len()));
         }
     }
     for path in store.files.keys().filter(|path| !shown.contains(*path)) {
         match place(path) {
             Place::Audio { file, .. } => {
                 if let Some((_, end)) = place::utterance_instant(file) {
-                    let item = Item {
-                        end_ms: Some(end.as_millisecond()),
-                        task: Some("awaited"),
-                        ..rowless(file, path)
-                    };
+                    let item =
+                        Item { end_ms: Some(end.as_millisecond()), task: Some("awaited"), ..rowless(file, path) };
                     at(&mut minutes, end).utterances.push(item);
                 }
             }
             Place::Clip { file, .. } => {
                 if let Some(start) = place::clip_instant(file) {
-                    let item = Item {
-                        start_ms: Some(start.as_millisecond()),
-                        ..rowless(file, path)
-                    };
+                    let item = Item { start_ms: Some(start.as_millisecond()), ..rowless(file, path) };
                     at(&mut minutes, start).clips.push(item);
                 }
             }
             Place::Frame { minute, file } => {
                 if let Some((second, instant)) = place::frame_instant(minute, file) {
-                    at(&mut minutes, instant).pictures.push(Picture {
-                        second,
-                        path: path.clone(),
-                    });
+                    at(&mut minutes, instant).pictures.push(Picture { second, path: path.clone() });
                 }
             }
             Place::Stray => {}
@@ -116,25 +100,16 @@ pub fn view(store: &Store) -> View {
     let older = minutes.len().saturating_sub(MAX_MINUTES);
     let mut newest: Vec<Minute> = minutes.into_values().rev().take(MAX_MINUTES).collect();
     for minute in &mut newest {
-        minute
-            .utterances
-            .sort_by_key(|item| item.start_ms.or(item.end_ms));
+        minute.utterances.sort_by_key(|item| item.start_ms.or(item.end_ms));
         minute.clips.sort_by_key(|item| item.start_ms);
         minute.pictures.sort_by_key(|picture| picture.second);
     }
-    View {
-        summary: summary::summary(store),
-        minutes: newest,
-        older,
-    }
+    View { summary: summary::summary(store), minutes: newest, older }
 }
 
 fn at(minutes: &mut BTreeMap<i64, Minute>, instant: Timestamp) -> &mut Minute {
     let minute = minute_of(instant);
-    minutes.entry(minute).or_insert_with(|| Minute {
-        start_ms: minute * 60_000,
-        ..Minute::default()
-    })
+    minutes.entry(minute).or_insert_with(|| Minute { start_ms: minute * 60_000, ..Minute::default() })
 }
 
 fn utterance(store: &Store, row: &AudioRow, position: usize, rows: usize) -> Item {
@@ -195,9 +170,5 @@ fn rowless(file: &str, path: &str) -> Item {
 
 /// The second row of one file is shown as an item of its own.
 fn key(path: String, position: usize) -> String {
-    if position == 0 {
-        path
-    } else {
-        format!("{path}#{position}")
-    }
+    if position == 0 { path } else { format!("{path}#{position}") }
 }

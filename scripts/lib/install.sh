@@ -1,0 +1,71 @@
+# What the scripts install, on Debian 12 or 13. Sourced, not run.
+
+# What builds the program.
+BUILD_PACKAGES="build-essential pkg-config libasound2-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev"
+# What runs it: v4l2src, jpegenc and mp4mux are in good, h264parse in bad, x264enc in ugly; libasound2-plugins has `pulse`.
+RUN_PACKAGES="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
+    libasound2-plugins"
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else fail "this needs root: run it as root, or install sudo; it wants to run: $*"
+    fi
+}
+
+# Installs those of the named packages that are missing, and says which.
+need_packages() {
+    missing=""
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || fail "these packages are needed, and this is not Debian:$missing"
+    say "installing:$missing"
+    as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
+    # shellcheck disable=SC2086 # a list of packages
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=400 -q install -y \
+        --no-install-recommends $missing >&2
+}
+
+# Whether `cargo` is there and not older than Cargo.toml asks for.
+rust_is_new_enough() {
+    command -v cargo >/dev/null || return 1
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    have=$(rustc --version | cut -d' ' -f2)
+    [ "$(printf '%s\n%s\n' "$wanted" "$have" | sort -V | head -n 1)" = "$wanted" ]
+}
+
+candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -qv '^(none)$'; }
+
+# Debian keeps a new enough Rust for its browsers (rustc-web); where it does not, it has rustup.
+need_rust() {
+    rust_is_new_enough && return 0
+    as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
+    if candidate rustc-web; then
+        need_packages rustc-web cargo-web
+    elif candidate rustup; then
+        need_packages rustup
+        rustup default stable >&2
+    fi
+    hash -r
+    rust_is_new_enough || fail "Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer is needed: https://rustup.rs"
+}
+
+# Formatter and linter, from wherever the compiler came.
+need_rust_tools() {
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return 0
+    if command -v rustup >/dev/null; then rustup component add rustfmt clippy >&2
+    else need_packages rustfmt-web rust-web-clippy
+    fi
+}
+
+need_nextest() {
+    PATH="$HOME/.cargo/bin:$PATH"
+    cargo nextest --version >/dev/null 2>&1 && return 0
+    say "installing: cargo-nextest (from crates.io; this takes some minutes)"
+    cargo install --locked cargo-nextest >&2
+}
