@@ -22,9 +22,12 @@ use crate::config::Config;
 use crate::device_id::DeviceId;
 use crate::event::{Event, News, Part, Progress, Tally};
 use crate::limits::{
-    DRAIN_TIMEOUT, EVENTS_IN_FLIGHT, RECORDINGS_IN_FLIGHT, STATUS_FILE_INTERVAL, STATUS_TICK, STOP_TIMEOUT,
+    DRAIN_TIMEOUT, EVENTS_IN_FLIGHT, FINISH_TIMEOUT, RECORDINGS_IN_FLIGHT, STATUS_FILE_INTERVAL, STATUS_TICK,
+    STOP_TIMEOUT,
 };
 use crate::spool::{Keeper, Kind, Recording, Spool};
+use crate::status::leds::Lights;
+use crate::status::rppal::Leds;
 use crate::status::{file, line, terminal};
 use crate::upload::http::ApiClient;
 use crate::upload::worker;
@@ -40,6 +43,8 @@ pub struct Job {
     pub data_dir: PathBuf,
     /// Where `status.json` goes, if not beside the spool.
     pub runtime_dir: Option<PathBuf>,
+    /// Whether the status LEDs are lit, on a Raspberry Pi.
+    pub leds: bool,
     /// How long to record; for ever, or until the file is over, if `None`.
     pub run_for: Option<Duration>,
 }
@@ -84,7 +89,9 @@ impl fmt::Display for Summary {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Recording,
-    Finishing,
+    Finishing {
+        since: Duration,
+    },
     /// `delivered` items at monotonic time `since`: no progress has been made since then.
     Draining {
         delivered: u64,
@@ -164,9 +171,12 @@ impl Stages {
         match phase {
             Phase::Recording if told || is_time_up || sources_over => {
                 self.stop_capture.store(true, Ordering::Relaxed);
-                Some(Phase::Finishing)
+                Some(Phase::Finishing { since: now })
             }
-            Phase::Finishing if self.capture.iter().all(JoinHandle::is_finished) => {
+            // A device that hangs in its driver is left behind.
+            Phase::Finishing { since }
+                if self.capture.iter().all(JoinHandle::is_finished) || now >= since + FINISH_TIMEOUT =>
+            {
                 Some(Phase::Draining { delivered, since: now })
             }
             Phase::Draining { delivered: before, .. } if delivered > before => {
@@ -228,6 +238,7 @@ struct View {
     threshold: f32,
     status_file: PathBuf,
     status_due: Duration,
+    leds: Option<Leds>,
 }
 
 impl View {
@@ -239,19 +250,25 @@ impl View {
             threshold: job.config.audio.settings.energy_threshold,
             status_file: file::path(job.runtime_dir.clone(), &job.data_dir),
             status_due: Duration::ZERO,
+            leds: if job.leds { start_leds(clock) } else { None },
         }
     }
 
     /// Takes in what has been told within one tick, and shows it.
     fn take_in(&mut self, reports: &Receiver<Event>) {
         let tick_over = self.clock.monotonic() + STATUS_TICK;
-        while let Ok(event) = reports.recv_timeout(tick_over.saturating_sub(self.clock.monotonic())) {
+        while let Some(left) = tick_over.checked_sub(self.clock.monotonic())
+            && let Ok(event) = reports.recv_timeout(left)
+        {
             if let Some(news) = self.progress.add(&event) {
                 log_news(&news);
             }
         }
+        let waiting = Kind::ALL.map(|kind| self.spool.waiting(kind)).iter().sum();
+        if let Some(leds) = &self.leds {
+            leds.show(Lights::of(&self.progress, waiting));
+        }
         if terminal::is_terminal() {
-            let waiting = Kind::ALL.map(|kind| self.spool.waiting(kind)).iter().sum();
             terminal::show_line(&line::line(&self.progress, self.threshold, waiting, terminal::columns()));
         }
         let now = self.clock.monotonic();
@@ -261,8 +278,11 @@ impl View {
         }
     }
 
-    fn finish(&self) {
+    fn finish(&mut self) {
         terminal::wipe_line();
+        if let Some(leds) = self.leds.take() {
+            leds.stop();
+        }
         self.write_status();
     }
 
@@ -280,6 +300,12 @@ impl View {
     fn delivered(&self) -> u64 {
         Kind::ALL.iter().map(|kind| self.progress.tally(*kind).delivered).sum()
     }
+}
+
+fn start_leds(clock: &Arc<dyn Clock>) -> Option<Leds> {
+    Leds::start(Arc::clone(clock))
+        .map_err(|error| log::warn!("the status LEDs stay dark: {error}; they need a Raspberry Pi and /dev/gpiomem"))
+        .ok()
 }
 
 fn log_news(news: &News) {

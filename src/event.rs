@@ -1,6 +1,6 @@
 //! What the stages report: progress and faults. PURE.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -101,6 +101,7 @@ pub struct Tally {
 pub struct Progress {
     tallies: BTreeMap<Kind, Tally>,
     faults: BTreeMap<Part, String>,
+    recording: BTreeSet<Part>,
     /// The last level reported, RMS of 16-bit samples.
     pub rms: f32,
     /// Whether someone is being recorded speaking.
@@ -128,12 +129,14 @@ impl Progress {
             Event::Refused(kind) => self.tally_mut(*kind).refused += 1,
             Event::Dropped(kind) => self.tally_mut(*kind).dropped += 1,
             Event::Fault(fault) => {
+                self.recording.remove(&fault.part);
                 let before = self.faults.insert(fault.part, fault.text.clone());
                 return (before.as_ref() != Some(&fault.text)).then(|| News::Fault(fault.clone()));
             }
             Event::Cleared(part) => return self.faults.remove(part).map(|_| News::Cleared(*part)),
             Event::Recording(part) => {
                 self.faults.remove(part);
+                self.recording.insert(*part);
                 return Some(News::Recording(*part));
             }
         }
@@ -147,6 +150,11 @@ impl Progress {
     /// The counts of one kind.
     pub fn tally(&self, kind: Kind) -> Tally {
         self.tallies.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// Whether this source delivers.
+    pub fn is_recording(&self, part: Part) -> bool {
+        self.recording.contains(&part)
     }
 
     /// What is wrong now.

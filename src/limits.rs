@@ -128,6 +128,9 @@ pub const CLIP_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// After the last recording, what waits is delivered for this long before the program leaves the rest for next time.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Closing what is open at the end of a run: a stalled source is noticed in five seconds, a clip closed in ten.
+pub const FINISH_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// A request under way when the program is told to stop may take this long to end; systemd kills after 90 s.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -142,5 +145,6 @@ const _: () = {
     assert!(CHUNK_SAMPLES.is_multiple_of(WINDOW_SAMPLES));
     assert!(SPEECH_RESERVE_BYTES < CLIP_RESERVE_BYTES && CLIP_RESERVE_BYTES < PICTURE_RESERVE_BYTES);
     assert!(PICTURE_CLOCK_WANDER.as_nanos() < 1_000_000_000 / 60);
+    assert!(FINISH_TIMEOUT.as_secs() >= SOUND_STALL.as_secs() + CLIP_CLOSE_TIMEOUT.as_secs());
     assert!(BACKOFF_FIRST.as_millis() < BACKOFF_MOST.as_millis());
 };

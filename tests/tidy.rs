@@ -26,17 +26,50 @@ const TECHNOLOGIES: [(&str, &[&str]); 15] = [
 
 /// What a pure file must not name.
 const IMPURE: [&str; 13] = [
-    "std::fs", "std::net", "std::io::", "std::process", "std::thread", "std::env", "Instant::now", "SystemTime",
-    "Timestamp::now", "fastrand", "reqwest", "rustix", "tempfile",
+    "std::fs",
+    "std::net",
+    "std::io::",
+    "std::process",
+    "std::thread",
+    "std::env",
+    "Instant::now",
+    "SystemTime",
+    "Timestamp::now",
+    "fastrand",
+    "reqwest",
+    "rustix",
+    "tempfile",
 ];
 
 /// The files that are pure: nothing but their arguments decides what they do.
-const PURE: [&str; 26] = [
-    "limits.rs", "event.rs", "config/mod.rs", "config/keys.rs", "config/parse.rs", "config/problem.rs",
-    "config/values.rs", "segment/mod.rs", "segment/windows.rs", "segment/sample_clock.rs", "segment/hearing.rs",
-    "capture/mod.rs", "capture/camera.rs", "capture/microphone.rs", "capture/schedule.rs", "capture/timeline.rs",
-    "spool/mod.rs", "spool/backlog.rs", "spool/name.rs", "upload/mod.rs", "upload/answer.rs", "upload/backoff.rs",
-    "status/line.rs", "lib.rs", "upload/tests.rs", "config/tests.rs",
+const PURE: [&str; 27] = [
+    "limits.rs",
+    "event.rs",
+    "config/mod.rs",
+    "config/keys.rs",
+    "config/parse.rs",
+    "config/problem.rs",
+    "config/values.rs",
+    "segment/mod.rs",
+    "segment/windows.rs",
+    "segment/sample_clock.rs",
+    "segment/hearing.rs",
+    "capture/mod.rs",
+    "capture/camera.rs",
+    "capture/microphone.rs",
+    "capture/schedule.rs",
+    "capture/timeline.rs",
+    "spool/mod.rs",
+    "spool/backlog.rs",
+    "spool/name.rs",
+    "upload/mod.rs",
+    "upload/answer.rs",
+    "upload/backoff.rs",
+    "status/leds.rs",
+    "status/line.rs",
+    "lib.rs",
+    "upload/tests.rs",
+    "config/tests.rs",
 ];
 
 /// The longest a file may be: beyond it nobody reads it whole. The median is to stay under 250.
@@ -90,7 +123,8 @@ fn pure_files_do_no_io_and_read_no_clock() {
     let mut impurities = Vec::new();
     for pure in PURE {
         let (_, text) = code.iter().find(|(file, _)| file == pure).unwrap_or_else(|| panic!("{pure} is gone"));
-        impurities.extend(IMPURE.iter().filter(|impure| text.contains(*impure)).map(|impure| format!("{pure}: {impure}")));
+        impurities
+            .extend(IMPURE.iter().filter(|impure| text.contains(*impure)).map(|impure| format!("{pure}: {impure}")));
     }
     assert_eq!(impurities, Vec::<String>::new());
 }

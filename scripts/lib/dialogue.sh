@@ -40,6 +40,6 @@ PYTHON
 
 gst-launch-1.0 -q matroskamux name=film ! filesink location="$film" \
     filesrc location="$work/dialogue.wav" ! wavparse ! queue ! film. \
-    videotestsrc num-buffers=$((seconds * 24)) pattern=ball animation-mode=frames \
+    videotestsrc num-buffers=$((seconds * 24)) pattern=ball animation-mode=frames background-color=0xff1d3557 foreground-color=0xffffb703 \
     ! video/x-raw,format=I420,width=640,height=480,framerate=24/1 \
     ! x264enc speed-preset=ultrafast key-int-max=48 ! queue ! film.

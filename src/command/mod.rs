@@ -1,5 +1,75 @@
-//! The commands that look and answer, as opposed to `run`.
+//! What each command does. EDGE: reads the files and the environment that the command line names.
 
 pub mod check;
 pub mod devices;
 pub mod segment;
+
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use self::devices::Devices;
+use crate::capture::gstreamer::Pace;
+use crate::capture::stages::Source;
+use crate::cli::{self, Command, DataOptions};
+use crate::clock::SystemClock;
+use crate::config::{Config, RawConfig};
+use crate::daemon::{self, Job};
+
+/// Does what was asked; says whether all went well. `stop`, once set, ends a recording.
+///
+/// # Errors
+/// When the settings are wrong, or what is needed cannot be had.
+pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let config = configure(command)?;
+    match command {
+        Command::Devices(args) => Devices::find()?.print(args.json, out).map(|()| true),
+        Command::Run(_) | Command::Check(_) if config.audio.microphone == "list" => {
+            Devices::find()?.print_microphones(out).map(|()| true)
+        }
+        Command::Segment(args) => segment::run(&args.recording, config.audio.settings, args.json, out).map(|()| true),
+        Command::Check(_) => check::run(&config, out),
+        Command::Run(args) => {
+            let source = if args.source == cli::Source::Test { Source::Test } else { Source::Devices };
+            let run_for = args.for_s.map(Duration::from_secs);
+            record(Job { run_for, leds: args.leds, ..job(config, source, &args.data)? }, stop)
+        }
+        Command::Replay(args) => {
+            let pace = if args.fast { Pace::Fast } else { Pace::Live };
+            record(job(config, Source::File { path: args.recording.clone(), pace }, &args.data)?, stop)
+        }
+    }
+}
+
+fn job(config: Config, source: Source, data: &DataOptions) -> anyhow::Result<Job> {
+    let data_dir = data.folder(|name| env::var_os(name));
+    let data_dir = data_dir.context("there is no folder to keep recordings in; name one with --data_dir")?;
+    let runtime_dir = env::var_os("RUNTIME_DIRECTORY").map(Into::into);
+    Ok(Job { config, source, data_dir, runtime_dir, leds: false, run_for: None })
+}
+
+fn configure(command: &Command) -> anyhow::Result<Config> {
+    let read = |file: &Path| fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()));
+    let mut raw = command.raw();
+    if let Some(file) = command.token_file() {
+        raw = raw.with_token(read(file)?.into());
+    }
+    if let Some(file) = command.config_file() {
+        raw = raw.or(RawConfig::parse(&read(file)?).with_context(|| file.display().to_string())?);
+    }
+    let config = raw.validate()?;
+    config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+    Ok(config)
+}
+
+fn record(job: Job, stop: &AtomicBool) -> anyhow::Result<bool> {
+    let summary = daemon::run(job, Arc::new(SystemClock), stop)?;
+    log::info!("{summary}");
+    Ok(summary.is_complete())
+}

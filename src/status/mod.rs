@@ -2,5 +2,8 @@
 
 pub mod file;
 mod journal;
+pub mod leds;
 pub mod line;
+#[cfg(feature = "device")]
+pub mod rppal;
 pub mod terminal;

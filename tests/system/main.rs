@@ -4,5 +4,6 @@ mod api;
 mod end_to_end;
 mod faults;
 mod media;
+mod microphone;
 mod process;
 mod slow;

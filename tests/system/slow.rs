@@ -40,7 +40,7 @@ fn often(rows: &[Value], field: impl Fn(&Value) -> String) -> BTreeMap<String, u
 /// server acts at once but answers late, so that many kills fall between the two).
 #[test]
 fn killed_at_any_moment_it_delivers_every_finished_item_once() {
-    let (api, data_dir) = (DemoApi::start(&["--answer_delay_ms", "40"]), tempdir().expect("a folder"));
+    let (api, data_dir) = (DemoApi::start(&["--answer_delay_ms", "120"]), tempdir().expect("a folder"));
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
     let mut chance = fastrand::Rng::with_seed(seed);

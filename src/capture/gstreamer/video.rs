@@ -71,7 +71,7 @@ impl Video {
         let VideoConfig { width, height, frame_rate, .. } = config;
         let source_description = match source {
             VideoSource::Test => format!(
-                "videotestsrc is-live=true pattern=ball \
+                "videotestsrc is-live=true pattern=ball background-color=0xff1d3557 foreground-color=0xffffb703 \
                  ! video/x-raw,format=I420,width={width},height={height},framerate={frame_rate}/1"
             ),
             VideoSource::Camera { format, .. } => {
