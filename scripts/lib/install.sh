@@ -1,12 +1,6 @@
 # What the scripts install, on Debian 12 or 13. Sourced, not run.
 
-# What builds the program.
-BUILD_PACKAGES="build-essential pkg-config libasound2-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev"
-# What runs it: v4l2src, jpegenc and mp4mux are in good, h264parse in bad, x264enc in ugly; libasound2-plugins has `pulse`.
-RUN_PACKAGES="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
-    libasound2-plugins"
-
-say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+say() { if [ -t 2 ]; then printf '\033[1m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 as_root() {
@@ -29,6 +23,14 @@ need_packages() {
     # shellcheck disable=SC2086 # a list of packages
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=400 -q install -y \
         --no-install-recommends $missing >&2
+}
+
+# What builds the program, and what runs it: v4l2src, jpegenc and mp4mux are in good, h264parse in bad, x264enc in ugly;
+# libasound2-plugins has the microphone `pulse`. Then whatever else is named.
+need_program_packages() {
+    need_packages build-essential pkg-config libasound2-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev \
+        gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
+        libasound2-plugins "$@"
 }
 
 # Whether `cargo` is there and not older than Cargo.toml asks for.

@@ -85,7 +85,7 @@ pub struct ReplayArgs {
     /// The recorded video or sound
     #[arg(value_name = "FILE")]
     pub recording: PathBuf,
-    /// As fast as the machine can, not as fast as it was recorded
+    /// As fast as the machine can, not at the pace it was recorded in; it then counts as having ended now
     #[arg(long)]
     pub fast: bool,
     /// Where recordings wait.
@@ -136,7 +136,7 @@ pub struct CheckArgs {
 /// `listener segment FILE.wav`
 #[derive(Debug, Args)]
 pub struct SegmentArgs {
-    /// The recording: 16 kHz, 16 bit, one channel
+    /// The recording, in any format that GStreamer decodes
     #[arg(value_name = "FILE.wav")]
     pub recording: PathBuf,
     /// As JSON, for programs

@@ -180,8 +180,14 @@ fn send(request: RequestBuilder) -> Result<Answer, ApiError> {
 
 fn classify(error: reqwest::Error) -> ApiError {
     let error = error.without_url();
-    let cause = if error.is_timeout() { "no answer in time".into() } else { root_cause(&error) };
-    if error.is_connect() || error.is_builder() { ApiError::Unreachable(cause) } else { ApiError::Unclear(cause) }
+    if error.is_connect() || error.is_builder() {
+        return ApiError::Unreachable(if error.is_timeout() { "no answer in time".into() } else { root_cause(&error) });
+    }
+    ApiError::Unclear(if error.is_timeout() {
+        "no answer in time".into()
+    } else {
+        format!("the connection broke off ({})", root_cause(&error))
+    })
 }
 
 /// The innermost cause: the outer ones repeat what was being done.
