@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -48,9 +49,9 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a folder and makes its own entry durable.
-pub fn create_dir(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path)?;
+/// Makes a folder that only its owner can look into, since it is for recordings of people; its entry is durable.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     sync_parent(path)
 }
 

@@ -107,10 +107,10 @@ impl Spool {
     /// When another process has it, or the folder cannot be made, read or written.
     pub fn open(dir: &Path) -> Result<(Self, Found), SpoolError> {
         let [scratch, items, refused, damaged] = ["scratch", "items", "refused", "damaged"].map(|sub| dir.join(sub));
-        durable::create_dir(dir).doing("make", dir)?;
+        durable::create_private_dir(dir).doing("make", dir)?;
         let lock = lock(dir)?;
         for sub in [&scratch, &items, &refused, &damaged] {
-            durable::create_dir(sub).doing("make", sub)?;
+            durable::create_private_dir(sub).doing("make", sub)?;
         }
         let leftovers = list(&scratch)?;
         for file in &leftovers {

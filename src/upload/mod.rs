@@ -349,7 +349,7 @@ pub fn fault_of(domain: &str, error: &ApiError) -> Fault {
             (Part::Home, format!("the API does not know this home: {cause} Check home_id, or make the home there"))
         }
         ApiError::Refused { status, answer } => {
-            (Part::Api, format!("the API at {domain} refuses to register this device ({status}): {answer}"))
+            (Part::Api, format!("the API at {domain} refuses a request ({status}): {answer}"))
         }
         ApiError::File(cause) => (Part::Disk, cause.clone()),
     };

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::api::{DemoApi, TOKEN};
-use crate::process::{bare, listener, said};
+use crate::process::{IN_NAMESPACE, bare, listener, namespaces_are_allowed, said};
 
 /// Records for three seconds from the test sources; the last of `options` win over the good ones.
 fn record(api: &DemoApi, data_dir: &Path, options: &[&str]) -> Output {
@@ -112,11 +112,7 @@ fn without_camera_and_microphone_each_is_said_in_one_line() {
 
 #[test]
 fn a_full_disk_is_said_and_speech_is_kept_longest() {
-    // A file system of its own, in a mount namespace of its own, needs no rights where user namespaces are allowed.
-    let unshare = ["unshare", "--user", "--map-root-user", "--mount"];
-    let allowed =
-        Command::new(unshare[0]).args(&unshare[1..]).arg("true").output().is_ok_and(|run| run.status.success());
-    if !allowed {
+    if !namespaces_are_allowed() {
         eprintln!("SKIPPED: this machine allows no user namespaces; the full disk was not tried");
         return;
     }
@@ -128,8 +124,8 @@ fn a_full_disk_is_said_and_speech_is_kept_longest() {
         disk.path().display(),
         api.address,
     );
-    let output = Command::new(unshare[0])
-        .args(&unshare[1..])
+    let output = Command::new(IN_NAMESPACE[0])
+        .args(&IN_NAMESPACE[1..])
         .args(["sh", "-c", &script])
         .env("LISTENER_TOKEN", TOKEN)
         .output()

@@ -20,6 +20,15 @@ pub fn bare(command: &str) -> Command {
     listener
 }
 
+/// What runs a command in user and mount namespaces of its own, where it may mount; needs no rights.
+pub const IN_NAMESPACE: [&str; 4] = ["unshare", "--user", "--map-root-user", "--mount"];
+
+/// Whether this machine allows that.
+pub fn namespaces_are_allowed() -> bool {
+    let tried = Command::new(IN_NAMESPACE[0]).args(&IN_NAMESPACE[1..]).arg("true").output();
+    tried.is_ok_and(|output| output.status.success())
+}
+
 /// Standard error, for messages of failed assertions and for what a user reads.
 pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

@@ -75,13 +75,19 @@ impl Video {
                  ! video/x-raw,format=I420,width={width},height={height},framerate={frame_rate}/1"
             ),
             VideoSource::Camera { format, .. } => {
-                let Choice { width, height, .. } = format;
+                let Choice { width, height, frame_rate, .. } = format;
+                // Cameras say 29.97 in fractions of their own; one of a hundred to either side is the same rate.
+                let hundredths = [0.99, 1.01].map(|factor| (frame_rate * factor * 100.0).round());
+                let size = format!(
+                    "width={width},height={height},framerate=(fraction)[{}/100,{}/100]",
+                    hundredths[0], hundredths[1]
+                );
                 match format.source {
                     PixelSource::Mjpeg => {
-                        format!("v4l2src name=camera ! image/jpeg,width={width},height={height} ! jpegdec")
+                        format!("v4l2src name=camera ! image/jpeg,{size} ! jpegdec")
                     }
                     PixelSource::Raw => {
-                        format!("v4l2src name=camera ! video/x-raw,width={width},height={height}")
+                        format!("v4l2src name=camera ! video/x-raw,{size}")
                     }
                 }
             }
