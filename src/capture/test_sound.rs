@@ -1,5 +1,5 @@
-//! A sound to try the whole job without a microphone: a second and a half of tones, then as much silence. EDGE: it
-//! keeps pace with the clock as a microphone does.
+//! A sound to try the whole job without a microphone: half a second of silence, then a second and a half of tones and
+//! as much silence in turn. EDGE: it keeps pace with the clock as a microphone does.
 
 use std::sync::Arc;
 use std::thread;
@@ -13,7 +13,9 @@ use crate::limits::{CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use crate::segment::SoundChunk;
 
 const PERIOD_SAMPLES: u64 = 3 * SAMPLE_RATE_HZ as u64;
-const SPOKEN_SAMPLES: u64 = PERIOD_SAMPLES / 2;
+const TONE_SAMPLES: u64 = PERIOD_SAMPLES / 2;
+/// The first tone comes soon, for a person who waits for it.
+const FIRST_SILENCE_SAMPLES: u64 = SAMPLE_RATE_HZ as u64 / 2;
 /// Loud enough for the default threshold: the RMS of a sine is 0.7 of its amplitude.
 const AMPLITUDE: f32 = 16_000.0;
 
@@ -45,10 +47,11 @@ impl SoundSource for TestSound {
     }
 }
 
-/// Silence, then a tone that wavers as a voice does.
+/// Silence, or a tone that wavers as a voice does.
 fn sample(position: u64) -> i16 {
-    let within = position % PERIOD_SAMPLES;
-    if within < SPOKEN_SAMPLES {
+    let Some(spoken) = position.checked_sub(FIRST_SILENCE_SAMPLES) else { return 0 };
+    let within = spoken % PERIOD_SAMPLES;
+    if within >= TONE_SAMPLES {
         return 0;
     }
     let seconds = within as f32 / SAMPLE_RATE_HZ as f32;

@@ -152,7 +152,7 @@ fn live_sources_are_recorded_in_step_with_the_clock() {
 
     let summary = api.summary();
     assert_faultless(&summary);
-    assert_eq!(counts(&summary)["utterances"], 3, "tones begin at 1.5, 4.5 and 7.5 s: {summary:#}");
+    assert_eq!(counts(&summary)["utterances"], 3, "tones begin at 0.5, 3.5 and 6.5 s: {summary:#}");
     let rows = api.rows("video");
     for row in &rows[1..] {
         let start = time(row, "start_time");
