@@ -235,7 +235,6 @@ struct View {
     progress: Progress,
     spool: Arc<Spool>,
     clock: Arc<dyn Clock>,
-    threshold: f32,
     status_file: PathBuf,
     status_due: Duration,
     leds: Option<Leds>,
@@ -247,7 +246,6 @@ impl View {
             progress: Progress::default(),
             spool: Arc::clone(spool),
             clock: Arc::clone(clock),
-            threshold: job.config.audio.settings.energy_threshold,
             status_file: file::path(job.runtime_dir.clone(), &job.data_dir),
             status_due: Duration::ZERO,
             leds: if job.leds { start_leds(clock) } else { None },
@@ -269,7 +267,7 @@ impl View {
             leds.show(Lights::of(&self.progress, waiting));
         }
         if terminal::is_terminal() {
-            terminal::show_line(&line::line(&self.progress, self.threshold, waiting, terminal::columns()));
+            terminal::show_line(&line::line(&self.progress, waiting, terminal::columns()));
         }
         let now = self.clock.monotonic();
         if now >= self.status_due {

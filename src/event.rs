@@ -12,8 +12,10 @@ use crate::spool::Kind;
 pub enum Event {
     /// The sound of the last 20 ms.
     Level {
-        /// RMS of its 16-bit samples.
+        /// RMS of its 16-bit samples, as the segmenter measures it.
         rms: f32,
+        /// The level from which on it is speech now, in the same measure.
+        threshold: f32,
         /// Whether someone is being recorded speaking.
         speaking: bool,
     },
@@ -104,6 +106,8 @@ pub struct Progress {
     recording: BTreeSet<Part>,
     /// The last level reported, RMS of 16-bit samples.
     pub rms: f32,
+    /// The level from which on it would be speech.
+    pub threshold: f32,
     /// Whether someone is being recorded speaking.
     pub speaking: bool,
 }
@@ -123,7 +127,9 @@ impl Progress {
     /// Adds an event. A fault repeated in the same words is no news: it is told once.
     pub fn add(&mut self, event: &Event) -> Option<News> {
         match event {
-            Event::Level { rms, speaking } => (self.rms, self.speaking) = (*rms, *speaking),
+            Event::Level { rms, threshold, speaking } => {
+                (self.rms, self.threshold, self.speaking) = (*rms, *threshold, *speaking);
+            }
             Event::Recorded(kind) => self.tally_mut(*kind).recorded += 1,
             Event::Delivered(kind) => self.tally_mut(*kind).delivered += 1,
             Event::Refused(kind) => self.tally_mut(*kind).refused += 1,

@@ -42,7 +42,7 @@ const IMPURE: [&str; 13] = [
 ];
 
 /// The files that are pure: nothing but their arguments decides what they do.
-const PURE: [&str; 27] = [
+const PURE: [&str; 29] = [
     "limits.rs",
     "event.rs",
     "config/mod.rs",
@@ -52,6 +52,8 @@ const PURE: [&str; 27] = [
     "config/values.rs",
     "segment/mod.rs",
     "segment/windows.rs",
+    "segment/judge.rs",
+    "segment/noise.rs",
     "segment/sample_clock.rs",
     "segment/hearing.rs",
     "capture/mod.rs",

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{SoundSource, SourceError};
 use crate::event::{Event, Part};
-use crate::segment::{Heard, Hearing, Settings};
+use crate::segment::{Gauge, Heard, Hearing, Settings};
 use crate::spool::Recording;
 
 /// Hears a source until it ends or `stop` is set; what is being said then is kept.
@@ -35,7 +35,8 @@ pub fn listen(
                     tell(Event::Recording(Part::Microphone));
                 }
                 hearing.push(&chunk, on_heard);
-                tell(Event::Level { rms: chunk.rms(), speaking: hearing.is_speaking() });
+                let Gauge { level, threshold, .. } = hearing.gauge();
+                tell(Event::Level { rms: level, threshold, speaking: hearing.is_speaking() });
             }
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),

@@ -4,6 +4,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::config::{Config, Key};
+use crate::segment::Threshold;
 
 fn cli(line: &str) -> Result<Cli, clap::Error> {
     Cli::from_args(line.split_whitespace().map(OsString::from))
@@ -84,10 +85,11 @@ fn only_names_are_rewritten() {
 #[test]
 fn the_help_shows_the_defaults_that_are_used() {
     let Config { api, audio, video } = config("listener run --token x");
+    let Threshold::Fixed(threshold) = audio.settings.threshold else { panic!("a number is the default") };
     let defaults = [
         (Key::ApiDomain, api.domain),
         (Key::TrackCluster, api.track_cluster),
-        (Key::EnergyThreshold, audio.settings.energy_threshold.to_string()),
+        (Key::EnergyThreshold, threshold.to_string()),
         (Key::Timeout, audio.settings.timeout_ms.to_string()),
         (Key::Pause, audio.settings.pause_ms.to_string()),
         (Key::DefaultMicrophone, audio.microphone),

@@ -22,7 +22,7 @@ use secrecy::SecretString;
 pub use keys::Key;
 pub use problem::{Problem, Problems};
 
-use crate::segment::Settings;
+use crate::segment::{Settings, Threshold};
 use values::{Given, Value};
 
 const DEFAULT_API_DOMAIN: &str = "http://localhost:8000";
@@ -88,7 +88,7 @@ impl RawConfig {
         };
         let pause_ms = judged.or(Key::Pause, values::pause_ms, 700u32);
         let settings = Settings {
-            energy_threshold: judged.or(Key::EnergyThreshold, values::energy_threshold, 5000.0),
+            threshold: judged.or(Key::EnergyThreshold, values::energy_threshold, Threshold::Fixed(5000.0)),
             pause_ms,
             lead_in_ms: judged.or(Key::LeadIn, values::lead_in_ms, 300u32),
             tail_ms: TAIL_MS.min(pause_ms),

@@ -25,7 +25,7 @@ fn an_empty_file_gives_the_defaults() {
     assert_eq!(config.api.track_cluster, "CLUSTER_GPT_4O_ETE_CONVERSATION");
     assert!(config.api.token.is_none() && config.api.home_id.is_none());
     let settings = Settings {
-        energy_threshold: 5000.0,
+        threshold: Threshold::Fixed(5000.0),
         pause_ms: 700,
         lead_in_ms: 300,
         tail_ms: 200,
@@ -58,7 +58,7 @@ fn a_whole_file_is_read() {
     let (home_id, token) = config.require_api().expect("both are there");
     assert_eq!((home_id, token.expose_secret()), (3, "s3cret"));
     assert_eq!(config.api.domain, "https://api.example.org");
-    assert_eq!(config.audio.settings.energy_threshold, 839.5);
+    assert_eq!(config.audio.settings.threshold, Threshold::Fixed(839.5));
     assert_eq!(config.audio.settings.timeout_ms, 10_000);
     assert_eq!(config.audio.microphone, "hw:1,0");
     assert_eq!((config.video.width, config.video.height, config.video.frame_rate), (1280, 720, 30));
@@ -218,11 +218,9 @@ fn an_unknown_cluster_is_accepted_with_a_warning() {
 }
 
 #[test]
-fn an_automatic_threshold_is_not_built_yet() {
-    assert_eq!(
-        told("[audio]\nenergy_threshold = \"auto\""),
-        "line 2: energy_threshold \"auto\" is not built yet, give a number"
-    );
+fn the_threshold_is_a_number_or_follows_the_room() {
+    assert_eq!(config("[audio]\nenergy_threshold = \"auto\"").audio.settings.threshold, Threshold::Auto);
+    assert_eq!(config("[audio]\nenergy_threshold = 839").audio.settings.threshold, Threshold::Fixed(839.0));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::keys::Key;
 use super::problem::Problem;
 use crate::limits;
+use crate::segment::Threshold;
 
 /// A value as it was written, and where.
 #[derive(Debug, Clone)]
@@ -162,16 +163,15 @@ pub(super) fn track_cluster(given: &Given) -> Result<String, Problem> {
     Ok(name.to_owned())
 }
 
-pub(super) fn energy_threshold(given: &Given) -> Result<f32, Problem> {
+pub(super) fn energy_threshold(given: &Given) -> Result<Threshold, Problem> {
     let number = match &given.value {
-        Value::Text(text) if text == "auto" => {
-            return Err(given.problem(r#""auto" is not built yet, give a number"#));
-        }
+        Value::Text(text) if text == "auto" => return Ok(Threshold::Auto),
         Value::Whole(number) => Some(*number as f32),
         Value::Fraction(number) => Some(*number as f32),
         _ => given.written_number().and_then(|text| text.parse().ok()),
     };
-    number.filter(|number| limits::ENERGY_THRESHOLD.contains(number)).ok_or_else(|| {
+    let number = number.filter(|number| limits::ENERGY_THRESHOLD.contains(number));
+    number.map(Threshold::Fixed).ok_or_else(|| {
         let (least, most) = limits::ENERGY_THRESHOLD.into_inner();
         given.problem(format!(r#"must be a number from {least} to {most} or "auto", not {}"#, given.shown()))
     })

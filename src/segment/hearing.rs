@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Continuity, SampleClock, Segmenter, Settings, Utterance, Windows, rms};
+use super::{Continuity, Gauge, SampleClock, Segmenter, Settings, Utterance, Windows, rms};
 use crate::limits::SAMPLE_RATE_HZ;
 
 /// Sound as a source delivers it: 16 kHz mono.
@@ -86,6 +86,11 @@ impl Hearing {
         if let Some(utterance) = self.segmenter.flush() {
             tell(heard(&self.clock, self.segment_origin, utterance));
         }
+    }
+
+    /// What is made of the newest sound.
+    pub fn gauge(&self) -> Gauge {
+        self.segmenter.gauge()
     }
 
     /// Whether someone is being recorded speaking.

@@ -8,22 +8,46 @@
 //! ```
 
 mod hearing;
+mod judge;
+mod noise;
 mod sample_clock;
 mod windows;
 
 use std::collections::VecDeque;
 
 pub use hearing::{Heard, Hearing, SoundChunk};
+pub use judge::suitable_fixed_rms;
 pub use sample_clock::{Continuity, SampleClock};
 pub use windows::Windows;
 
 use crate::limits::{SAMPLE_RATE_HZ, WINDOW_SAMPLES};
+use judge::Judge;
+
+/// From which level on sound is loud.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Threshold {
+    /// When the RMS of its 16-bit samples is at least this; nothing changes it.
+    Fixed(f32),
+    /// When it stands out from the background, which is followed.
+    Auto,
+}
+
+/// What the segmenter makes of the newest window: for a meter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gauge {
+    /// RMS of its samples; in [`Threshold::Auto`] of the speech band alone.
+    pub level: f32,
+    /// The background in the same measure, where it is followed.
+    pub floor: Option<f32>,
+    /// The level from which on it would be loud now.
+    pub threshold: f32,
+}
 
 /// How sound is cut. Lengths in milliseconds of sound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// A window is loud when the RMS of its 16-bit samples is at least this.
-    pub energy_threshold: f32,
+    /// From which level on a window is loud.
+    pub threshold: Threshold,
     /// Quiet for this long ends an utterance.
     pub pause_ms: u32,
     /// What is kept from before the first loud window: words begin softly.
@@ -67,6 +91,7 @@ pub fn rms(samples: &[i16]) -> f32 {
 #[derive(Debug)]
 pub struct Segmenter {
     settings: Settings,
+    judge: Judge,
     /// Samples seen so far.
     position: u64,
     state: State,
@@ -74,9 +99,17 @@ pub struct Segmenter {
 
 #[derive(Debug)]
 enum State {
-    /// The newest samples since the last utterance, at most the lead-in.
-    Quiet(VecDeque<i16>),
+    Quiet(Quiet),
     Speaking(Speech),
+}
+
+/// The newest samples since the last utterance: the lead-in, and the run of loud windows that may become speech.
+#[derive(Debug, Default)]
+struct Quiet {
+    samples: VecDeque<i16>,
+    /// Windows since the run began, 0 if the last two were not loud.
+    run: usize,
+    was_loud: bool,
 }
 
 #[derive(Debug)]
@@ -93,34 +126,40 @@ struct Speech {
 impl Segmenter {
     /// A segmenter that has heard nothing yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, position: 0, state: State::Quiet(VecDeque::new()) }
+        let judge = Judge::new(settings.threshold);
+        Self { settings, judge, position: 0, state: State::Quiet(Quiet::default()) }
     }
 
     /// Hears one window. At most one utterance ends in it.
     pub fn push(&mut self, window: &[i16]) -> Option<Utterance> {
         debug_assert_eq!(window.len(), WINDOW_SAMPLES);
-        let loud = rms(window) >= self.settings.energy_threshold;
         self.position += window.len() as u64;
         match &mut self.state {
-            State::Quiet(lead) => {
-                lead.extend(window);
-                if !loud {
-                    let surplus = lead.len().saturating_sub(samples_in(self.settings.lead_in_ms));
-                    lead.drain(..surplus);
+            State::Quiet(quiet) => {
+                quiet.samples.extend(window);
+                let loud = self.judge.is_loud(window, quiet.run > 0);
+                // One window may be missing in a run, two may not.
+                quiet.run = if loud || (quiet.run > 0 && quiet.was_loud) { quiet.run + 1 } else { 0 };
+                quiet.was_loud = loud;
+                let kept = samples_in(self.settings.lead_in_ms) + quiet.run * WINDOW_SAMPLES;
+                quiet.samples.drain(..quiet.samples.len().saturating_sub(kept));
+                if !loud || quiet.run < self.judge.sustained_windows() {
                     return None;
                 }
-                let samples = Vec::from(std::mem::take(lead));
+                let loud_samples = quiet.run * WINDOW_SAMPLES;
+                let samples = Vec::from(std::mem::take(&mut quiet.samples));
+                self.judge.begin();
                 self.state = State::Speaking(Speech {
                     start: self.position - samples.len() as u64,
                     until_loud: samples.len(),
-                    loud_samples: window.len(),
+                    loud_samples,
                     least_loud: samples_in(self.settings.shortest_ms),
                     samples,
                 });
             }
             State::Speaking(speech) => {
                 speech.samples.extend_from_slice(window);
-                if loud {
+                if self.judge.goes_on(window) {
                     speech.until_loud = speech.samples.len();
                     speech.loud_samples += window.len();
                 }
@@ -158,27 +197,29 @@ impl Segmenter {
     }
 
     fn close(&mut self) -> Option<Utterance> {
-        let State::Speaking(mut speech) = std::mem::replace(&mut self.state, State::Quiet(VecDeque::new())) else {
+        let State::Speaking(mut speech) = std::mem::replace(&mut self.state, State::Quiet(Quiet::default())) else {
             return None;
         };
         let end = (speech.until_loud + samples_in(self.settings.tail_ms)).min(speech.samples.len());
         let mut after = VecDeque::from(speech.samples.split_off(end));
         after.drain(..after.len().saturating_sub(samples_in(self.settings.lead_in_ms)));
-        self.state = State::Quiet(after);
+        self.state = State::Quiet(Quiet { samples: after, ..Quiet::default() });
         self.utterance(speech)
     }
 
     fn utterance(&self, speech: Speech) -> Option<Utterance> {
-        (speech.loud_samples >= speech.least_loud).then_some(Utterance {
-            start: speech.start,
-            samples: speech.samples,
-            decided: self.position,
-        })
+        let is_speech = speech.loud_samples >= speech.least_loud && self.judge.was_speech();
+        is_speech.then_some(Utterance { start: speech.start, samples: speech.samples, decided: self.position })
     }
 
     /// Whether someone is being recorded speaking.
     pub fn is_speaking(&self) -> bool {
         matches!(self.state, State::Speaking(_))
+    }
+
+    /// What is made of the newest window.
+    pub fn gauge(&self) -> Gauge {
+        self.judge.gauge()
     }
 }
 
@@ -203,7 +244,7 @@ mod tests {
     use super::*;
 
     pub(super) const SETTINGS: Settings = Settings {
-        energy_threshold: 1000.0,
+        threshold: Threshold::Fixed(1000.0),
         pause_ms: 700,
         lead_in_ms: 300,
         tail_ms: 200,

@@ -8,7 +8,8 @@ const BAR_CELLS: usize = 12;
 const THRESHOLD_CELL: usize = BAR_CELLS * 2 / 3;
 
 /// The line, at most `columns` wide: level against threshold, speaking or not, and the counts.
-pub fn line(progress: &Progress, threshold: f32, waiting: usize, columns: usize) -> String {
+pub fn line(progress: &Progress, waiting: usize, columns: usize) -> String {
+    let threshold = progress.threshold;
     let recorded = |kind| progress.tally(kind).recorded;
     let delivered: u64 = Kind::ALL.iter().map(|kind| progress.tally(*kind).delivered).sum();
     let voice = if progress.speaking { "speaking" } else { "quiet   " };
@@ -43,11 +44,11 @@ mod tests {
     #[test]
     fn the_line_shows_level_against_threshold_and_the_counts() {
         let mut progress = Progress::default();
-        progress.add(&Event::Level { rms: 10_000.0, speaking: true });
+        progress.add(&Event::Level { rms: 10_000.0, threshold: 5000.0, speaking: true });
         progress.add(&Event::Recorded(Kind::Utterance));
         progress.add(&Event::Delivered(Kind::Utterance));
         assert_eq!(
-            line(&progress, 5000.0, 3, 200),
+            line(&progress, 3, 200),
             "█████████··· 10000/5000 speaking  utterances 1  clips 0  pictures 0  waiting 3  delivered 1"
         );
     }
@@ -63,6 +64,6 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_cuts_the_line_and_never_wraps_it() {
-        assert_eq!(line(&Progress::default(), 5000.0, 0, 20).chars().count(), 20);
+        assert_eq!(line(&Progress::default(), 0, 20).chars().count(), 20);
     }
 }
