@@ -19,6 +19,8 @@ pub enum Event {
         /// Whether someone is being recorded speaking.
         speaking: bool,
     },
+    /// Someone has begun to speak: told within 150 ms of the first sound of an utterance.
+    SpeechStarted,
     /// A source has delivered its first sound or picture since it was missing.
     Recording(Part),
     /// An item is complete and durable in the spool.
@@ -127,6 +129,7 @@ impl Progress {
     /// Adds an event. A fault repeated in the same words is no news: it is told once.
     pub fn add(&mut self, event: &Event) -> Option<News> {
         match event {
+            Event::SpeechStarted => self.speaking = true,
             Event::Level { rms, threshold, speaking } => {
                 (self.rms, self.threshold, self.speaking) = (*rms, *threshold, *speaking);
             }

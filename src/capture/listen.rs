@@ -19,10 +19,9 @@ pub fn listen(
     keep: &dyn Fn(Recording),
 ) -> Result<(), SourceError> {
     let mut hearing = Hearing::new(settings);
-    let on_heard = |heard| {
-        if let Heard::Utterance { start, end, samples } = heard {
-            keep(Recording::Speech { start, end, samples });
-        }
+    let on_heard = |heard| match heard {
+        Heard::Began => tell(Event::SpeechStarted),
+        Heard::Utterance { start, end, samples } => keep(Recording::Speech { start, end, samples }),
     };
     let mut first = true;
     let result = loop {

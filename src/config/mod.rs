@@ -31,7 +31,7 @@ const DEFAULT_MICROPHONE: &str = "pulse";
 const DEFAULT_CAMERA: &str = "auto";
 
 /// Words end softly: this much is kept after the last loud sound, in milliseconds, or the pause if that is shorter.
-const TAIL_MS: u32 = 200;
+const TAIL_MS: u32 = 400;
 
 /// The clusters the server comes with (api-contract, "What the consumers need" 8). Its users may add others.
 const KNOWN_CLUSTERS: [&str; 7] = [
@@ -90,7 +90,7 @@ impl RawConfig {
         let settings = Settings {
             threshold: judged.or(Key::EnergyThreshold, values::energy_threshold, Threshold::Fixed(5000.0)),
             pause_ms,
-            lead_in_ms: judged.or(Key::LeadIn, values::lead_in_ms, 300u32),
+            lead_in_ms: judged.or(Key::LeadIn, values::lead_in_ms, 500u32),
             tail_ms: TAIL_MS.min(pause_ms),
             shortest_ms: judged.or(Key::Shortest, values::shortest_ms, 60u32),
             timeout_ms: judged.or(Key::Timeout, values::timeout_ms, 30_000u32),

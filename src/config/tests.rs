@@ -27,8 +27,8 @@ fn an_empty_file_gives_the_defaults() {
     let settings = Settings {
         threshold: Threshold::Fixed(5000.0),
         pause_ms: 700,
-        lead_in_ms: 300,
-        tail_ms: 200,
+        lead_in_ms: 500,
+        tail_ms: 400,
         shortest_ms: 60,
         timeout_ms: 30_000,
     };
@@ -240,14 +240,14 @@ fn lengths_that_do_not_go_together_are_told() {
     let raw = RawConfig::default().with_option(Key::Shortest, "800").with_option(Key::Timeout, "1000");
     assert_eq!(
         raw.validate().expect_err("no room").to_string(),
-        "--shortest makes lead_in and shortest together 1100 milliseconds, which must be less than timeout (1000)"
+        "--shortest makes lead_in and shortest together 1300 milliseconds, which must be less than timeout (1000)"
     );
 }
 
 #[test]
 fn the_tail_is_never_longer_than_the_pause() {
     assert_eq!(config("[audio]\npause = 200").audio.settings.tail_ms, 200);
-    assert_eq!(config("[audio]\npause = 5000").audio.settings.tail_ms, 200);
+    assert_eq!(config("[audio]\npause = 5000").audio.settings.tail_ms, 400);
 }
 
 #[test]
@@ -282,10 +282,10 @@ fn pictures_are_of_even_size_and_bounded() {
 
 #[test]
 fn the_command_line_goes_before_the_file_and_the_file_before_the_defaults() {
-    let file = RawConfig::parse("home_id = 3\n[audio]\npause = 500\n").expect("a good file");
+    let file = RawConfig::parse("home_id = 3\n[audio]\npause = 800\n").expect("a good file");
     let config = RawConfig::default().with_option(Key::HomeId, "7").or(file).validate().expect("all good");
     assert_eq!(config.api.home_id, Some(7));
-    assert_eq!((config.audio.settings.pause_ms, config.audio.settings.lead_in_ms), (500, 300));
+    assert_eq!((config.audio.settings.pause_ms, config.audio.settings.lead_in_ms), (800, 500));
 }
 
 #[test]

@@ -4,33 +4,37 @@ use super::noise::{Histogram, Noise, SpeechBand, decibels, rms_of};
 use super::{Gauge, Threshold, rms};
 
 /// Speech stands out from the middle of the background by this much, and from its upper end by that.
-const ABOVE_FLOOR_DB: f32 = 9.5;
+const ABOVE_FLOOR_DB: f32 = 9.0;
 const ABOVE_CREST_DB: f32 = 3.0;
 /// In a silent room breathing and cloth are no speech: an RMS of 40.
 const LEAST_THRESHOLD_DB: f32 = 32.0;
-/// Once someone speaks, softer sounds belong to it.
+/// Once someone speaks, softer sounds belong to it, down to the upper end of the background.
 const HYSTERESIS_DB: f32 = 4.0;
 /// What lies further below the loudest of an utterance is background, or someone else further away.
-const BELOW_PEAK_DB: f32 = 25.0;
+const BELOW_PEAK_DB: f32 = 30.0;
 /// The loudest is forgotten at 3 dB a second: people turn away while they speak.
 const PEAK_FALL_DB: f32 = 0.03;
 
-/// A knock or a click is over within 60 ms; the vowel of a short word lasts longer than 100.
-const SUSTAINED_WINDOWS: usize = 10;
-/// Speech that goes on is loud for 30 ms at least; shorter bursts count only close behind it, as the end of "eight".
-const BURST_WINDOWS: usize = 3;
-const CLOSE_WINDOWS: usize = 25;
+/// A knock or a click is over within 60 ms; the vowel of a short word lasts longer than 110.
+const SUSTAINED_WINDOWS: usize = 11;
+/// Before anything is known of a room, a quarter of a second is listened to.
+const FIRST_WINDOWS: usize = 25;
+/// Speech that goes on is loud for 70 ms at least; shorter bursts count only close behind it, as the end of "eight".
+const BURST_WINDOWS: usize = 7;
+const CLOSE_WINDOWS: usize = 20;
 
 /// How far a window is taken for background: surely, when it may be the first of a word, and during speech.
 const LEARN_QUIET: f32 = 1.0;
-const LEARN_ONSET: f32 = 0.3;
+const LEARN_ONSET: f32 = 0.1;
 const LEARN_SPEECH: f32 = 0.03;
 /// After this much quiet within an utterance it is surely background again.
 const QUIET_AGAIN_WINDOWS: usize = 15;
 
-/// A second of sound that stays within this range is a machine, not a person; nine tenths of it are looked at.
+/// A second of sound that stays within this range is a machine, not a person; nine tenths of it are looked at. It is
+/// smoothed over some 30 ms, since the windows of a deep rumble differ among themselves.
 const FLAT_WINDOWS: usize = 100;
 const FLAT_RANGE_DB: f32 = 6.0;
+const SMOOTH: f32 = 0.3;
 /// It is then learnt as if it had been heard three times as long.
 const LEARN_FLAT: f32 = 3.0;
 
@@ -48,8 +52,9 @@ pub(super) struct Follower {
     noise: Noise,
     level_db: f32,
     threshold_db: f32,
-    /// The last second, to tell a machine by.
+    /// The last second, smoothed, to tell a machine by.
     recent_db: [f32; FLAT_WINDOWS],
+    smooth_rms: f32,
     heard: usize,
     /// Of the utterance that is going on, made anew with each.
     speech: Speech,
@@ -79,6 +84,7 @@ impl Judge {
                 level_db: 0.0,
                 threshold_db: LEAST_THRESHOLD_DB,
                 recent_db: [0.0; FLAT_WINDOWS],
+                smooth_rms: 0.0,
                 heard: 0,
                 speech: Speech::new(0.0),
             })),
@@ -147,7 +153,8 @@ impl Judge {
 impl Follower {
     fn hear(&mut self, window: &[i16]) {
         self.level_db = self.band.level_db(window);
-        self.recent_db[self.heard % FLAT_WINDOWS] = self.level_db;
+        self.smooth_rms += SMOOTH * (rms_of(self.level_db) - self.smooth_rms);
+        self.recent_db[self.heard % FLAT_WINDOWS] = decibels(self.smooth_rms);
         self.heard += 1;
         let stands_out = (self.noise.floor_db() + ABOVE_FLOOR_DB).max(self.noise.crest_db() + ABOVE_CREST_DB);
         self.threshold_db = stands_out.max(LEAST_THRESHOLD_DB);
@@ -155,7 +162,7 @@ impl Follower {
 
     fn is_loud(&mut self, window: &[i16], in_run: bool) -> bool {
         self.hear(window);
-        let loud = self.level_db >= self.threshold_db;
+        let loud = self.level_db >= self.threshold_db && self.heard > FIRST_WINDOWS;
         self.noise.learn(self.level_db, if loud || in_run { LEARN_ONSET } else { LEARN_QUIET });
         loud
     }
@@ -164,7 +171,8 @@ impl Follower {
         self.hear(window);
         let speech = &mut self.speech;
         speech.peak_db = self.level_db.max(speech.peak_db - PEAK_FALL_DB);
-        self.threshold_db = (self.threshold_db - HYSTERESIS_DB).max(speech.peak_db - BELOW_PEAK_DB);
+        let softer = (self.threshold_db - HYSTERESIS_DB).max(self.noise.crest_db());
+        self.threshold_db = softer.max(speech.peak_db - BELOW_PEAK_DB);
         let loud = self.level_db >= self.threshold_db;
         speech.loud_run = if loud { speech.loud_run + 1 } else { 0 };
         let goes_on = loud && (speech.loud_run >= BURST_WINDOWS || speech.since_loud < CLOSE_WINDOWS);

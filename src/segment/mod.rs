@@ -104,12 +104,23 @@ enum State {
 }
 
 /// The newest samples since the last utterance: the lead-in, and the run of loud windows that may become speech.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Quiet {
     samples: VecDeque<i16>,
     /// Windows since the run began, 0 if the last two were not loud.
     run: usize,
     was_loud: bool,
+}
+
+impl Quiet {
+    /// Quiet that follows `heard`, with room for all it will hold.
+    fn after(heard: &[i16], settings: &Settings, judge: &Judge) -> Self {
+        let lead_in = samples_in(settings.lead_in_ms);
+        // A run may be one window longer than it needs to be, and a window is added before another goes.
+        let mut samples = VecDeque::with_capacity(lead_in + (judge.sustained_windows() + 2) * WINDOW_SAMPLES);
+        samples.extend(&heard[heard.len().saturating_sub(lead_in)..]);
+        Self { samples, run: 0, was_loud: false }
+    }
 }
 
 #[derive(Debug)]
@@ -127,7 +138,8 @@ impl Segmenter {
     /// A segmenter that has heard nothing yet.
     pub fn new(settings: Settings) -> Self {
         let judge = Judge::new(settings.threshold);
-        Self { settings, judge, position: 0, state: State::Quiet(Quiet::default()) }
+        let state = State::Quiet(Quiet::after(&[], &settings, &judge));
+        Self { settings, judge, position: 0, state }
     }
 
     /// Hears one window. At most one utterance ends in it.
@@ -147,7 +159,9 @@ impl Segmenter {
                     return None;
                 }
                 let loud_samples = quiet.run * WINDOW_SAMPLES;
-                let samples = Vec::from(std::mem::take(&mut quiet.samples));
+                // All at once what the utterance may need: nothing is allocated while it goes on.
+                let mut samples = Vec::with_capacity(samples_in(self.settings.timeout_ms) + kept + WINDOW_SAMPLES);
+                samples.extend(quiet.samples.drain(..));
                 self.judge.begin();
                 self.state = State::Speaking(Speech {
                     start: self.position - samples.len() as u64,
@@ -197,13 +211,11 @@ impl Segmenter {
     }
 
     fn close(&mut self) -> Option<Utterance> {
-        let State::Speaking(mut speech) = std::mem::replace(&mut self.state, State::Quiet(Quiet::default())) else {
-            return None;
-        };
+        let State::Speaking(speech) = &self.state else { return None };
         let end = (speech.until_loud + samples_in(self.settings.tail_ms)).min(speech.samples.len());
-        let mut after = VecDeque::from(speech.samples.split_off(end));
-        after.drain(..after.len().saturating_sub(samples_in(self.settings.lead_in_ms)));
-        self.state = State::Quiet(Quiet { samples: after, ..Quiet::default() });
+        let quiet = Quiet::after(&speech.samples[end..], &self.settings, &self.judge);
+        let State::Speaking(mut speech) = std::mem::replace(&mut self.state, State::Quiet(quiet)) else { return None };
+        speech.samples.truncate(end);
         self.utterance(speech)
     }
 
@@ -319,14 +331,65 @@ mod tests {
         assert_eq!(rms(&[i16::MIN; 160]), 32768.0);
     }
 
+    const AUTO: Settings = Settings { threshold: Threshold::Auto, lead_in_ms: 500, tail_ms: 400, ..SETTINGS };
+
+    /// Syllables of 150 ms with gaps of 80 ms between them, over a hiss of this amplitude.
+    fn speech_over(hiss: i16, before_ms: u32, speech_ms: u32, after_ms: u32, loudness: i16) -> Vec<i16> {
+        let mut chance = 12345u32;
+        (0..samples_in(before_ms + speech_ms + after_ms))
+            .map(|at| {
+                chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let noise = (chance >> 16) as i16 % (hiss + 1);
+                let ms = at as u32 / 16;
+                let spoken = (before_ms..before_ms + speech_ms).contains(&ms) && (ms - before_ms) % 230 < 150;
+                let voice = if at % 40 < 20 { loudness } else { -loudness };
+                if spoken { noise + voice } else { noise }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn following_the_room_finds_the_same_utterance_in_silence_and_beside_a_fan() {
+        for hiss in [10, 100, 1000] {
+            let found = segment_all(AUTO, &speech_over(hiss, 3000, 1500, 2000, 8000));
+            assert_eq!(found.len(), 1, "hiss {hiss}");
+            let (start, end) = (found[0].start / 16, found[0].end() / 16);
+            assert!((2490..=2510).contains(&start) && (4890..=4920).contains(&end), "hiss {hiss}: {start} to {end}");
+            assert!(found[0].decided / 16 <= 4500 + 700 + 50, "decided at {}", found[0].decided / 16);
+        }
+    }
+
+    #[test]
+    fn knocks_and_a_machine_that_is_switched_on_are_no_utterances() {
+        let knocks: Vec<(u32, i16)> = (0..8).flat_map(|_| [(900, 10), (60, 15_000)]).collect();
+        assert_eq!(segment_all(AUTO, &sound(&knocks)), []);
+        assert_eq!(segment_all(AUTO, &sound(&[(3000, 10), (8000, 600), (3000, 10)])), []);
+    }
+
+    #[test]
+    fn speech_is_noticed_within_150_ms_of_its_first_sound() {
+        for settings in [SETTINGS, AUTO] {
+            let mut segmenter = Segmenter::new(settings);
+            let (mut heard_ms, mut noticed_ms) = (0, None);
+            Windows::default().feed(&speech_over(20, 2000, 1000, 0, 8000), |window| {
+                segmenter.push(window);
+                heard_ms += 10;
+                noticed_ms = noticed_ms.or(segmenter.is_speaking().then_some(heard_ms));
+            });
+            let noticed_ms = noticed_ms.expect("it speaks");
+            assert!((2000..=2150).contains(&noticed_ms), "{noticed_ms}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_chunks_give_the_same_utterances(
             stretches in prop::collection::vec((1u32..1500, prop::sample::select(vec![0i16, 900, 1100, 8000])), 1..12),
             chunks in prop::collection::vec(1usize..4000, 1..40),
+            settings in prop::sample::select(vec![SETTINGS, AUTO]),
         ) {
             let recording = sound(&stretches);
-            let mut segmenter = Segmenter::new(SETTINGS);
+            let mut segmenter = Segmenter::new(settings);
             let mut windows = Windows::default();
             let (mut found, mut rest, mut sizes) = (Vec::new(), recording.as_slice(), chunks.iter().cycle());
             while !rest.is_empty() {
@@ -335,15 +398,16 @@ mod tests {
                 rest = after;
             }
             found.extend(segmenter.flush());
-            prop_assert_eq!(found, segment_all(SETTINGS, &recording));
+            prop_assert_eq!(found, segment_all(settings, &recording));
         }
 
         #[test]
         fn utterances_never_overlap_and_never_exceed_the_limit(
             recording in prop::collection::vec(any::<i16>(), 0..60_000),
             timeout_ms in 700u32..2000,
+            settings in prop::sample::select(vec![SETTINGS, AUTO]),
         ) {
-            let found = segment_all(Settings { timeout_ms, ..SETTINGS }, &recording);
+            let found = segment_all(Settings { timeout_ms, ..settings }, &recording);
             for utterance in &found {
                 prop_assert!(utterance.samples.len() <= samples_in(timeout_ms));
             }

@@ -13,9 +13,9 @@ const BIN_DB: f32 = 1.5;
 /// What was heard three seconds ago counts a third of what is heard now: a fan that starts is background soon after.
 const FORGET_WINDOWS: f32 = 300.0;
 
-/// A quiet room, until the real one is known; it counts as a third of a second of sound.
+/// A quiet room, until the real one is known; it counts as a twentieth of a second of sound.
 const FIRST_FLOOR_DB: f32 = 26.0;
-const FIRST_WEIGHT: f32 = 30.0;
+const FIRST_WEIGHT: f32 = 5.0;
 
 /// How often each level was heard.
 #[derive(Debug, Clone, PartialEq)]

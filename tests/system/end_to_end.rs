@@ -11,8 +11,8 @@ use crate::api::DemoApi;
 use crate::media::{self, Bounds};
 use crate::process::{bare, listener, said};
 
-const LEAD_IN_S: f64 = 0.3;
-const TAIL_S: f64 = 0.2;
+const LEAD_IN_S: f64 = 0.5;
+const TAIL_S: f64 = 0.4;
 
 fn time(row: &Value, key: &str) -> Timestamp {
     row[key].as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no {key} in {row}"))

@@ -1,0 +1,33 @@
+//! The segmenter allocates when an utterance begins or ends, and never for a frame.
+
+use listener::segment::{Segmenter, Settings, Threshold};
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+const WINDOW: usize = 160;
+
+#[test]
+fn no_frame_allocates_after_the_start() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    for threshold in [Threshold::Fixed(1000.0), Threshold::Auto] {
+        let settings =
+            Settings { threshold, pause_ms: 700, lead_in_ms: 500, tail_ms: 400, shortest_ms: 60, timeout_ms: 30_000 };
+        let mut segmenter = Segmenter::new(settings);
+        let quiet: Vec<i16> = (0..WINDOW).map(|at| (at % 7) as i16).collect();
+        let loud: Vec<i16> = (0..WINDOW).map(|at| if at % 40 < 20 { 8000 } else { -8000 }).collect();
+        // Ten seconds in turn: quiet, and syllables with gaps.
+        let window = |at: usize| if (at / 1000).is_multiple_of(2) || at % 20 < 5 { &quiet } else { &loud };
+        let (mut utterances, mut frames_that_allocated) = (0, 0);
+        for at in 0..12_000 {
+            let (was_speaking, before) = (segmenter.is_speaking(), dhat::HeapStats::get().total_blocks);
+            let utterance = segmenter.push(window(at));
+            let allocated = dhat::HeapStats::get().total_blocks - before;
+            let is_frame_like_any_other = utterance.is_none() && segmenter.is_speaking() == was_speaking;
+            utterances += usize::from(utterance.is_some());
+            frames_that_allocated += usize::from(allocated > 0 && is_frame_like_any_other);
+        }
+        assert!(utterances >= 5, "{utterances} utterances in {threshold:?}");
+        assert_eq!(frames_that_allocated, 0, "{threshold:?}");
+    }
+}
