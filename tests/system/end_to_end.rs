@@ -186,7 +186,7 @@ fn a_recording_is_played_as_if_live_in_its_own_time() {
 }
 
 /// `../shared/speech`, where it is there.
-fn shared_speech() -> Option<PathBuf> {
+pub fn shared_speech() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/speech");
     if folder.is_dir() {
         return Some(folder);

@@ -3,6 +3,7 @@
 mod api;
 mod end_to_end;
 mod faults;
+mod hearing;
 mod journal;
 mod media;
 mod microphone;

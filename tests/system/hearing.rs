@@ -1,0 +1,59 @@
+//! Real speech over real backgrounds, with the true bounds of each utterance.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::end_to_end::shared_speech;
+use crate::media::Bounds;
+use crate::process::{bare, said};
+
+/// An utterance is whole if it is held but for this much at either end.
+const TOLERANCE_S: f64 = 0.06;
+
+fn truth(recording: &Path) -> Option<Vec<Bounds>> {
+    let labels = std::fs::read(recording.with_extension("json")).ok()?;
+    let labels: Value = serde_json::from_slice(&labels).expect("JSON");
+    let pair = |pair: &Value| (pair[0].as_f64().expect("seconds"), pair[1].as_f64().expect("seconds"));
+    Some(labels["utterances_s"].as_array().expect("a list").iter().map(pair).collect())
+}
+
+fn found(recording: &Path) -> Vec<Bounds> {
+    let output =
+        bare("segment").args(["--json", "--energy_threshold", "auto"]).arg(recording).output().expect("it runs");
+    assert!(output.status.success(), "{}", said(&output));
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let bounds = |u: &Value| (u["start_s"].as_f64().expect("seconds"), u["end_s"].as_f64().expect("seconds"));
+    found["utterances"].as_array().expect("a list").iter().map(bounds).collect()
+}
+
+fn touch(one: &Bounds, other: &Bounds) -> bool {
+    one.1.min(other.1) - one.0.max(other.0) > 0.05
+}
+
+#[test]
+fn following_the_room_cuts_the_labelled_dialogues_right() {
+    let Some(folder) = shared_speech() else { return };
+    let (mut right, mut all, mut wrong) = (0, 0, Vec::new());
+    for entry in std::fs::read_dir(folder).expect("readable") {
+        let recording = entry.expect("readable").path();
+        let is_sound = recording.extension().is_some_and(|ending| ending == "wav");
+        let Some(truth) = is_sound.then(|| truth(&recording)).flatten() else { continue };
+        let found = found(&recording);
+        let spurious = found.iter().filter(|f| !truth.iter().any(|t| touch(f, t)));
+        wrong.extend(spurious.map(|f| format!("{}: nothing is said at {f:?}", recording.display())));
+        for utterance in &truth {
+            all += 1;
+            let mine: Vec<&Bounds> = found.iter().filter(|f| touch(f, utterance)).collect();
+            let whole = |f: &Bounds| f.0 <= utterance.0 + TOLERANCE_S && f.1 >= utterance.1 - TOLERANCE_S;
+            let alone = |f: &Bounds| truth.iter().filter(|t| touch(f, t)).count() == 1;
+            if mine.len() == 1 && whole(mine[0]) && alone(mine[0]) {
+                right += 1;
+            } else {
+                wrong.push(format!("{}: {utterance:?} became {mine:?}", recording.display()));
+            }
+        }
+    }
+    assert!(all >= 50, "labelled utterances");
+    assert!(right * 100 >= all * 97 && wrong.len() <= all - right, "{right} of {all} right: {wrong:#?}");
+}
