@@ -119,6 +119,10 @@ pub const DEVICE_RETRY: Duration = Duration::from_secs(2);
 /// No sound for this long from an open microphone means that it hangs.
 pub const SOUND_STALL: Duration = Duration::from_secs(5);
 
+/// Sound that is lost again and again on an overloaded machine is said this often: the journal of a box that runs for
+/// months stays small.
+pub const LOSS_LOG_INTERVAL: Duration = Duration::from_secs(60);
+
 /// No frame for this long from an open camera means that it hangs.
 pub const PICTURE_STALL: Duration = Duration::from_secs(5);
 

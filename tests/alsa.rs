@@ -69,11 +69,16 @@ impl Studio {
     /// `pcm`: definitions that may name the PCM `recording`, which plays the file `sound`.
     fn new(pcm: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let sound = folder.path().join("sound");
+        let studio = Self(folder);
+        studio.configure(pcm);
+        studio
+    }
+
+    fn configure(&self, pcm: &str) {
+        let sound = self.0.path().join("sound");
         let recording = format!("type file slave.pcm null file /dev/null infile {} format raw", sound.display());
         let text = format!("</usr/share/alsa/alsa.conf>\npcm.recording {{ {recording} }}\n{pcm}\n");
-        fs::write(folder.path().join("asound.conf"), text).expect("it is written");
-        Self(folder)
+        fs::write(self.0.path().join("asound.conf"), text).expect("it is written");
     }
 
     fn with_sound(self, samples: &[i16]) -> Self {
@@ -208,12 +213,39 @@ fn a_microphone_that_refuses_our_samples_is_opened_through_the_converter() {
     assert!(most <= Some(1), "rounded by up to {most:?}");
 }
 
+/// A microphone with a name for people, as a card has one.
+fn webcam(studio: &Studio) -> String {
+    let hint = "hint { show on description \"USB Device 0x46d:0x825, USB Audio\" }";
+    let sound: &Path = &studio.0.path().join("sound");
+    format!("pcm.webcam {{ type file {hint} slave.pcm null file /dev/null infile {} format raw }}", sound.display())
+}
+
 #[test]
-fn a_microphone_that_is_not_there_is_told_in_one_line() {
-    let heard = Studio::new("").hear("parrot", None);
-    let told = "no microphone \"parrot\": No such file or directory; plug one in, or choose one of those that \
-                \"listener devices\" lists with --default_microphone";
-    assert_eq!(heard.error.as_deref(), Some(told));
+fn a_microphone_is_chosen_by_a_part_of_its_description() {
+    let sound = noise(4000);
+    let studio = Studio::new("").with_sound(&sound);
+    studio.configure(&webcam(&studio));
+    for part in ["USB Device 0x46d:0x825", "usb device 0x46d:0x825: USB Audio (hw:1,0)", "WEBCAM"] {
+        let heard = studio.hear(part, None);
+        assert_eq!(heard.error, None, "{part}");
+        assert!(heard.samples() == sound, "{part}: the samples differ");
+    }
+}
+
+#[test]
+fn a_microphone_of_that_very_name_is_taken_before_one_with_it_in_its_description() {
+    let sound = noise(4000);
+    let studio = Studio::new("").with_sound(&sound);
+    studio.configure("pcm.other { type null hint { show on description \"recording\" } }");
+    assert!(studio.hear("recording", None).samples() == sound, "the samples differ");
+}
+
+#[test]
+fn a_microphone_that_is_not_there_is_told_in_one_line_with_those_that_are() {
+    let told = Studio::new("").hear("parrot", None).error.expect("there is none");
+    let start = "no microphone \"parrot\"; plug it in, or choose ";
+    assert!(told.starts_with(start) && told.ends_with(" with --default_microphone"), "{told}");
+    assert!(told.contains("recording") && !told.contains('\n'), "{told}");
 }
 
 #[test]

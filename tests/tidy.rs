@@ -7,7 +7,7 @@ const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 
 /// Crate or call, and the files (or folders, with a slash at the end) that may name it.
 const TECHNOLOGIES: [(&str, &[&str]); 15] = [
-    ("alsa::", &["capture/alsa.rs"]),
+    ("alsa::", &["capture/alsa/"]),
     ("gstreamer", &["capture/gstreamer/"]),
     ("gst_app", &["capture/gstreamer/"]),
     ("use v4l::", &["capture/v4l.rs"]),
@@ -42,7 +42,7 @@ const IMPURE: [&str; 13] = [
 ];
 
 /// The files that are pure: nothing but their arguments decides what they do.
-const PURE: [&str; 29] = [
+const PURE: [&str; 31] = [
     "limits.rs",
     "event.rs",
     "config/mod.rs",
@@ -58,7 +58,9 @@ const PURE: [&str; 29] = [
     "segment/hearing.rs",
     "capture/mod.rs",
     "capture/camera.rs",
+    "capture/losses.rs",
     "capture/microphone.rs",
+    "capture/stamp.rs",
     "capture/schedule.rs",
     "capture/timeline.rs",
     "spool/mod.rs",

@@ -7,10 +7,14 @@ pub mod camera;
 pub mod gstreamer;
 pub mod listen;
 #[cfg(feature = "device")]
+mod losses;
+#[cfg(feature = "device")]
 mod microphone;
 pub mod schedule;
 #[cfg(feature = "device")]
 pub mod stages;
+#[cfg(feature = "device")]
+mod stamp;
 pub mod test_sound;
 pub mod timeline;
 #[cfg(feature = "device")]
@@ -65,9 +69,9 @@ pub struct SourceError(pub String);
 /// A microphone, as ALSA lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MicrophoneInfo {
-    /// What `--default_microphone` takes.
+    /// What `--default_microphone` takes, whole or a part of it.
     pub name: String,
-    /// ALSA's description, on one line.
+    /// ALSA's description, on one line; a part of it does as well.
     pub description: String,
 }
 

@@ -6,11 +6,11 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use super::alsa::Microphone;
+use super::alsa::Opener;
 use super::camera::{self, Wanted};
 use super::gstreamer::{File, Pace, Video, VideoSource};
 use super::test_sound::TestSound;
-use super::{Seen, SourceError, listen, v4l};
+use super::{Seen, SourceError, listen, microphone, v4l};
 use crate::clock::Clock;
 use crate::config::{Config, VideoConfig};
 use crate::event::{Event, Part};
@@ -66,10 +66,15 @@ pub fn start(source: &Source, config: &Config, outlets: &Outlets) -> Result<Vec<
 }
 
 fn devices(config: &Config, outlets: &Outlets) -> Vec<JoinHandle<()>> {
-    let audio = config.audio.clone();
+    let settings = config.audio.settings;
+    let mut opener = Opener::new(&config.audio.microphone, Arc::clone(&outlets.clock));
     let sound = stage(Part::Microphone, OnFailure::TryAgain, outlets, move |outlets| {
-        let mut microphone = Microphone::open(&audio.microphone, Arc::clone(&outlets.clock))?;
-        hear(&mut microphone, audio.settings, outlets)
+        let mut microphone = opener.open()?;
+        hear(&mut microphone, settings, outlets)?;
+        match outlets.stop.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => Err(microphone::ended(microphone.name())),
+        }
     });
     let video = config.video.clone();
     let pictures = stage(Part::Camera, OnFailure::TryAgain, outlets, move |outlets| {
