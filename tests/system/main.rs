@@ -5,6 +5,7 @@ mod end_to_end;
 mod faults;
 mod journal;
 mod media;
+mod meter;
 mod microphone;
 mod process;
 mod slow;
