@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 
 /// Crate or call, and the files (or folders, with a slash at the end) that may name it.
-const TECHNOLOGIES: [(&str, &[&str]); 15] = [
+const TECHNOLOGIES: [(&str, &[&str]); 16] = [
     ("alsa::", &["capture/alsa.rs"]),
     ("gstreamer", &["capture/gstreamer/"]),
     ("gst_app", &["capture/gstreamer/"]),
     ("use v4l::", &["capture/v4l.rs"]),
     ("rppal", &["status/rppal.rs"]),
+    ("plotters", &["command/plot.rs", "command/axis.rs"]),
     ("reqwest", &["upload/http.rs", "bin/"]),
     ("rustls", &["upload/http.rs", "status/terminal.rs"]),
     ("systemd_journal_logger", &["status/journal.rs"]),
@@ -42,7 +43,7 @@ const IMPURE: [&str; 13] = [
 ];
 
 /// The files that are pure: nothing but their arguments decides what they do.
-const PURE: [&str; 30] = [
+const PURE: [&str; 33] = [
     "limits.rs",
     "event.rs",
     "config/mod.rs",
@@ -57,6 +58,9 @@ const PURE: [&str; 30] = [
     "segment/meter.rs",
     "segment/sample_clock.rs",
     "segment/hearing.rs",
+    "command/axis.rs",
+    "command/plot.rs",
+    "command/trace.rs",
     "capture/mod.rs",
     "capture/camera.rs",
     "capture/microphone.rs",

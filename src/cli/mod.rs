@@ -165,6 +165,9 @@ pub struct SegmentArgs {
     /// As JSON, for programs
     #[arg(long)]
     pub json: bool,
+    /// Draw sound, energy, threshold and utterances into this file, too
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
     /// The configuration file.
     #[command(flatten)]
     pub file: FileOptions,

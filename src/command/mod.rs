@@ -1,9 +1,12 @@
 //! What each command does. EDGE: reads the files and the environment that the command line names.
 
+mod axis;
 pub mod check;
 pub mod devices;
 pub mod meter;
+mod plot;
 pub mod segment;
+mod trace;
 
 use std::env;
 use std::fs;
@@ -34,7 +37,7 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
         Command::Run(_) | Command::Check(_) | Command::Meter(_) if config.audio.microphone == "list" => {
             Devices::find()?.print_microphones(out).map(|()| true)
         }
-        Command::Segment(args) => segment::run(&args.recording, config.audio.settings, args.json, out).map(|()| true),
+        Command::Segment(args) => segment::run(args, config.audio.settings, out).map(|()| true),
         Command::Meter(args) => meter::run(&config.audio, args.source, args.for_s, stop, out).map(|()| true),
         Command::Check(_) => check::run(&config, out),
         Command::Run(args) => {

@@ -1,9 +1,16 @@
-//! How loud a room is, and what suits it.
+//! What helps to set up a room: how loud it is, and plots of what was cut.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
+use tempfile::tempdir;
+
+use crate::media;
 use crate::process::{bare, said};
+
+/// The colour of spans in a plot.
+const UTTERANCE: &str = "#2E9E4F";
 
 /// The number that is suggested in the last line, read as the configuration reads it.
 fn suggested(printed: &str) -> f64 {
@@ -59,4 +66,40 @@ fn a_meter_without_a_microphone_says_so_in_one_line() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).lines().count() == 1 && said(&output).contains("\"nosuch\""), "{}", said(&output));
     assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_plot_has_a_span_for_every_utterance_that_is_printed() {
+    let folder = tempdir().expect("a folder");
+    let (recording, truth) = media::dialogue(folder.path(), 3, 1.2);
+    let plot = folder.path().join("out.svg");
+    let segment = |plot: &[&OsStr]| {
+        let output = bare("segment").args(["--json", "--energy_threshold", "auto"]).arg(&recording).args(plot).output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{}", said(&output));
+        output.stdout
+    };
+    let printed = segment(&["--plot".as_ref(), plot.as_os_str()]);
+    assert_eq!(printed, segment(&[]), "a plot changes nothing that is printed");
+
+    let printed: serde_json::Value = serde_json::from_slice(&printed).expect("JSON");
+    let printed = printed["utterances"].as_array().expect("a list");
+    assert_eq!(printed.len(), truth.len());
+    let svg = std::fs::read_to_string(&plot).expect("a plot");
+    let svg = roxmltree::Document::parse(&svg).expect("well-formed");
+    let spans = svg.descendants().filter(|node| node.has_tag_name("rect") && node.attribute("fill") == Some(UTTERANCE));
+    assert_eq!(spans.count(), printed.len());
+    let texts: Vec<&str> = svg.descendants().filter_map(|node| node.text().map(str::trim)).collect();
+    for bounds in printed {
+        let second = |key: &str| bounds[key].as_f64().expect("seconds");
+        let label = format!("{:.2}–{:.2}", second("start_s"), second("end_s"));
+        assert!(texts.contains(&label.as_str()), "{label}: {texts:?}");
+    }
+}
+
+#[test]
+fn a_plot_that_is_not_to_be_svg_is_refused_before_anything_is_done() {
+    let output = bare("segment").args(["nosuch.wav", "--plot", "out.png"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("has to end in .svg, not as out.png"), "{}", said(&output));
 }
