@@ -144,6 +144,12 @@ pub const STATUS_FILE_INTERVAL: Duration = Duration::from_secs(5);
 /// The status line is redrawn, and stop signals are looked at, this often.
 pub const STATUS_TICK: Duration = Duration::from_millis(200);
 
+/// A meter's line is redrawn this often: it is to move with the voice.
+pub const METER_LINES_PER_S: u64 = 10;
+
+/// A plot is drawn with as many columns at most as it has pixels beside each other.
+pub const PLOT_COLUMNS: usize = 1_600;
+
 const _: () = {
     assert!(*TIMEOUT_MS.start() < *TIMEOUT_MS.end());
     assert!(CHUNK_SAMPLES.is_multiple_of(WINDOW_SAMPLES));

@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use options::{ApiOptions, DataOptions, DeviceOptions, FileOptions, SoundOptions, VideoOptions};
+pub use options::{ApiOptions, DataOptions, DeviceOptions, FileOptions, MicrophoneOptions, SoundOptions, VideoOptions};
 
 use crate::config::RawConfig;
 
@@ -41,6 +41,8 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Look at configuration, devices, API, token and home, one line each; the exit code says whether all is well
     Check(Box<CheckArgs>),
+    /// Show how loud the room is, and at the end the energy threshold that would suit it
+    Meter(MeterArgs),
     /// Show the utterances in a recording, as the live path would find them
     Segment(SegmentArgs),
 }
@@ -133,6 +135,27 @@ pub struct CheckArgs {
     pub devices: DeviceOptions,
 }
 
+/// `listener meter`
+#[derive(Debug, Args)]
+#[command(rename_all = "snake_case")]
+pub struct MeterArgs {
+    /// Where sound comes from
+    #[arg(long, value_enum, default_value_t)]
+    pub source: Source,
+    /// Stop after this long; without it, go on until stopped
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub for_s: Option<u64>,
+    /// The configuration file.
+    #[command(flatten)]
+    pub file: FileOptions,
+    /// How to listen.
+    #[command(flatten)]
+    pub sound: SoundOptions,
+    /// With what.
+    #[command(flatten)]
+    pub microphone: MicrophoneOptions,
+}
+
 /// `listener segment FILE.wav`
 #[derive(Debug, Args)]
 pub struct SegmentArgs {
@@ -142,6 +165,9 @@ pub struct SegmentArgs {
     /// As JSON, for programs
     #[arg(long)]
     pub json: bool,
+    /// Draw sound, energy, threshold and utterances into this file, too
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
     /// The configuration file.
     #[command(flatten)]
     pub file: FileOptions,
@@ -205,6 +231,7 @@ impl Command {
             Command::Run(args) => &args.file,
             Command::Replay(args) => &args.file,
             Command::Check(args) => &args.file,
+            Command::Meter(args) => &args.file,
             Command::Segment(args) => &args.file,
             Command::Devices(_) => return None,
         };
@@ -217,7 +244,7 @@ impl Command {
             Command::Run(args) => &args.api,
             Command::Replay(args) => &args.api,
             Command::Check(args) => &args.api,
-            Command::Segment(_) | Command::Devices(_) => return None,
+            Command::Meter(_) | Command::Segment(_) | Command::Devices(_) => return None,
         };
         api.token_file.as_deref()
     }
@@ -229,6 +256,7 @@ impl Command {
             Command::Run(args) => args.devices.add_to(args.video.add_to(args.sound.add_to(args.api.add_to(raw)))),
             Command::Replay(args) => args.video.add_to(args.sound.add_to(args.api.add_to(raw))),
             Command::Check(args) => args.devices.add_to(args.video.add_to(args.sound.add_to(args.api.add_to(raw)))),
+            Command::Meter(args) => args.microphone.add_to(args.sound.add_to(raw)),
             Command::Segment(args) => args.sound.add_to(raw),
             Command::Devices(_) => raw,
         }

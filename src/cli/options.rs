@@ -138,13 +138,28 @@ impl VideoOptions {
     }
 }
 
+/// With what to listen.
+#[derive(Debug, Args)]
+#[command(rename_all = "snake_case", next_help_heading = "Devices")]
+pub struct MicrophoneOptions {
+    /// The microphone, by the sound system's name; `list` shows them [default: pulse]
+    #[arg(long, value_name = "NAME")]
+    pub default_microphone: Option<String>,
+}
+
+impl MicrophoneOptions {
+    pub(super) fn add_to(&self, raw: RawConfig) -> RawConfig {
+        add(raw, [(Key::DefaultMicrophone, &self.default_microphone)])
+    }
+}
+
 /// With what to listen and watch.
 #[derive(Debug, Args)]
 #[command(rename_all = "snake_case", next_help_heading = "Devices")]
 pub struct DeviceOptions {
-    /// The microphone, by the sound system's name; `list` shows them [default: pulse]
-    #[arg(long, value_name = "NAME")]
-    pub default_microphone: Option<String>,
+    /// With what to listen.
+    #[command(flatten)]
+    pub microphone: MicrophoneOptions,
     /// The camera, by name or device; `auto` takes the first [default: auto]
     #[arg(long, value_name = "NAME")]
     pub camera: Option<String>,
@@ -152,7 +167,7 @@ pub struct DeviceOptions {
 
 impl DeviceOptions {
     pub(super) fn add_to(&self, raw: RawConfig) -> RawConfig {
-        add(raw, [(Key::DefaultMicrophone, &self.default_microphone), (Key::Camera, &self.camera)])
+        add(self.microphone.add_to(raw), [(Key::Camera, &self.camera)])
     }
 }
 

@@ -124,6 +124,11 @@ fn each_command_takes_what_it_needs() {
     assert!(matches!(good("listener devices --json"), Command::Devices(DevicesArgs { json: true })));
     assert!(matches!(good("listener segment talk.wav --json --pause 500"), Command::Segment(args) if args.json));
     assert_eq!(good("listener check --config /boot/listener.toml").config_file(), Some("/boot/listener.toml".as_ref()));
+    let Command::Meter(meter) = good("listener meter --source test --for 5 --energy-threshold 839") else {
+        panic!("another command")
+    };
+    assert_eq!((meter.source, meter.for_s), (Source::Test, Some(5)));
+    assert!(cli("listener meter --camera auto").is_err());
     assert!(cli("listener segment talk.wav --home_id 3").is_err());
     assert!(cli("listener replay talk.mp4 --default_microphone pulse").is_err());
 }
@@ -144,6 +149,8 @@ fn the_command_line_goes_before_the_file() {
     let config = good("listener run --home_id 7").raw().or(file).validate().expect("good values");
     assert_eq!(config.api.home_id, Some(7));
     assert_eq!(config.audio.settings.pause_ms, 500);
+    let meter = good("listener meter --default_microphone hw:1").raw();
+    assert_eq!(meter.validate().expect("good values").audio.microphone, "hw:1");
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! What each command does. EDGE: reads the files and the environment that the command line names.
 
+mod axis;
 pub mod check;
 pub mod devices;
+pub mod meter;
+mod plot;
 pub mod segment;
+mod trace;
 
 use std::env;
 use std::fs;
@@ -22,7 +26,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, RawConfig};
 use crate::daemon::{self, Job};
 
-/// Does what was asked; says whether all went well. `stop`, once set, ends a recording.
+/// Does what was asked; says whether all went well. `stop`, once set, ends a recording or a meter.
 ///
 /// # Errors
 /// When the settings are wrong, or what is needed cannot be had.
@@ -30,10 +34,11 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
     let config = configure(command)?;
     match command {
         Command::Devices(args) => Devices::find()?.print(args.json, out).map(|()| true),
-        Command::Run(_) | Command::Check(_) if config.audio.microphone == "list" => {
+        Command::Run(_) | Command::Check(_) | Command::Meter(_) if config.audio.microphone == "list" => {
             Devices::find()?.print_microphones(out).map(|()| true)
         }
-        Command::Segment(args) => segment::run(&args.recording, config.audio.settings, args.json, out).map(|()| true),
+        Command::Segment(args) => segment::run(args, config.audio.settings, out).map(|()| true),
+        Command::Meter(args) => meter::run(&config.audio, args.source, args.for_s, stop, out).map(|()| true),
         Command::Check(_) => check::run(&config, out),
         Command::Run(args) => {
             let source = if args.source == cli::Source::Test { Source::Test } else { Source::Devices };

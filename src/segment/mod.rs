@@ -9,6 +9,7 @@
 
 mod hearing;
 mod judge;
+mod meter;
 mod noise;
 mod sample_clock;
 mod windows;
@@ -17,6 +18,7 @@ use std::collections::VecDeque;
 
 pub use hearing::{Heard, Hearing, SoundChunk};
 pub use judge::suitable_fixed_rms;
+pub use meter::{Meter, Reading};
 pub use sample_clock::{Continuity, SampleClock};
 pub use windows::Windows;
 

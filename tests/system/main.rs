@@ -6,6 +6,7 @@ mod faults;
 mod hearing;
 mod journal;
 mod media;
+mod meter;
 mod microphone;
 mod process;
 mod slow;
