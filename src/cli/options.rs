@@ -82,7 +82,8 @@ impl ApiOptions {
 #[derive(Debug, Args)]
 #[command(rename_all = "snake_case", next_help_heading = "How to listen")]
 pub struct SoundOptions {
-    /// Sound at least this loud is speech: RMS of 16-bit samples, 1 to 32767 [default: 5000]
+    /// Sound at least this loud is speech: RMS of 16-bit samples, 1 to 32767; or `auto`: what stands out from the
+    /// room's background [default: 5000]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub energy_threshold: Option<String>,
     /// The longest one utterance may be, in milliseconds [default: 30000]
@@ -142,7 +143,7 @@ impl VideoOptions {
 #[derive(Debug, Args)]
 #[command(rename_all = "snake_case", next_help_heading = "Devices")]
 pub struct MicrophoneOptions {
-    /// The microphone, by the sound system's name; `list` shows them [default: pulse]
+    /// The microphone, by the sound system's name or a part of it; `list` shows them [default: pulse]
     #[arg(long, value_name = "NAME")]
     pub default_microphone: Option<String>,
 }
