@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::end_to_end::shared_speech;
-use crate::media::Bounds;
+use crate::media::{self, Bounds};
 use crate::process::{bare, said};
 
 /// An utterance is whole if it is held but for this much at either end.
@@ -29,6 +29,24 @@ fn found(recording: &Path) -> Vec<Bounds> {
 
 fn touch(one: &Bounds, other: &Bounds) -> bool {
     one.1.min(other.1) - one.0.max(other.0) > 0.05
+}
+
+#[test]
+fn a_recording_of_another_rate_and_in_stereo_is_cut_at_the_same_places() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recording, truth) = media::dialogue(folder.path(), 3, 1.2);
+    let stereo = folder.path().join("stereo.wav");
+    media::launch(&format!(
+        "filesrc location={} ! wavparse ! audioconvert ! audioresample ! audio/x-raw,format=S16LE,rate=44100,channels=2 \
+         ! wavenc ! filesink location={}",
+        recording.display(),
+        stereo.display()
+    ));
+    let (mono, stereo) = (found(&recording), found(&stereo));
+    assert_eq!((mono.len(), stereo.len()), (truth.len(), truth.len()), "{mono:?} {stereo:?}");
+    for (mono, stereo) in mono.iter().zip(&stereo) {
+        assert!((mono.0 - stereo.0).abs() <= 0.02 && (mono.1 - stereo.1).abs() <= 0.02, "{mono:?} {stereo:?}");
+    }
 }
 
 #[test]

@@ -65,7 +65,8 @@ pub fn film(folder: &Path, sound: &Path, frame_rate: u32) -> PathBuf {
     path
 }
 
-fn launch(pipeline: &str) {
+/// Runs a pipeline to its end.
+pub fn launch(pipeline: &str) {
     let status = Command::new("gst-launch-1.0").arg("-q").args(pipeline.split_whitespace()).status();
     assert!(status.expect("gst-launch-1.0 is installed").success(), "{pipeline}");
 }
