@@ -11,7 +11,7 @@ const LEAST_THRESHOLD_DB: f32 = 32.0;
 /// Once someone speaks, softer sounds belong to it, down to the upper end of the background.
 const HYSTERESIS_DB: f32 = 4.0;
 /// What lies further below the loudest of an utterance is background, or someone else further away.
-const BELOW_PEAK_DB: f32 = 30.0;
+const BELOW_PEAK_DB: f32 = 28.0;
 /// The loudest is forgotten at 3 dB a second: people turn away while they speak.
 const PEAK_FALL_DB: f32 = 0.03;
 
@@ -19,20 +19,25 @@ const PEAK_FALL_DB: f32 = 0.03;
 const SUSTAINED_WINDOWS: usize = 11;
 /// Before anything is known of a room, a quarter of a second is listened to.
 const FIRST_WINDOWS: usize = 25;
-/// Speech that goes on is loud for 70 ms at least; shorter bursts count only close behind it, as the end of "eight".
-const BURST_WINDOWS: usize = 7;
-const CLOSE_WINDOWS: usize = 20;
+/// Speech that goes on is loud for 80 ms at least; shorter bursts count only close behind it, as the end of "eight".
+const BURST_WINDOWS: usize = 8;
+const CLOSE_WINDOWS: usize = 18;
 
 /// How far a window is taken for background: surely, when it may be the first of a word, and during speech.
 const LEARN_QUIET: f32 = 1.0;
 const LEARN_ONSET: f32 = 0.1;
 const LEARN_SPEECH: f32 = 0.03;
+/// And hardly at all what is near to the loudest of it: a speech of half a minute would become its own background.
+const LEARN_NEAR_PEAK: f32 = 0.01;
+const NEAR_PEAK_DB: f32 = 10.0;
+/// And a loud burst in a pause of it.
+const LEARN_BURST: f32 = 0.25;
 /// After this much quiet within an utterance it is surely background again.
 const QUIET_AGAIN_WINDOWS: usize = 15;
 
-/// A second of sound that stays within this range is a machine, not a person; nine tenths of it are looked at. It is
+/// Sound that stays within this range for a second and a half is a machine, not a person: speech has gaps. It is
 /// smoothed over some 30 ms, since the windows of a deep rumble differ among themselves.
-const FLAT_WINDOWS: usize = 100;
+const FLAT_WINDOWS: usize = 150;
 const FLAT_RANGE_DB: f32 = 6.0;
 const SMOOTH: f32 = 0.3;
 /// It is then learnt as if it had been heard three times as long.
@@ -52,7 +57,7 @@ pub(super) struct Follower {
     noise: Noise,
     level_db: f32,
     threshold_db: f32,
-    /// The last second, smoothed, to tell a machine by.
+    /// The newest second and a half, smoothed, to tell a machine by.
     recent_db: [f32; FLAT_WINDOWS],
     smooth_rms: f32,
     heard: usize,
@@ -177,12 +182,18 @@ impl Follower {
         speech.loud_run = if loud { speech.loud_run + 1 } else { 0 };
         let goes_on = loud && (speech.loud_run >= BURST_WINDOWS || speech.since_loud < CLOSE_WINDOWS);
         speech.since_loud = if goes_on { 0 } else { speech.since_loud + 1 };
-        if speech.since_loud < QUIET_AGAIN_WINDOWS {
+        let is_pause = speech.since_loud >= QUIET_AGAIN_WINDOWS;
+        if !is_pause {
             speech.levels.add(self.level_db, 1.0);
-            self.noise.learn(self.level_db, LEARN_SPEECH);
-        } else {
-            self.noise.learn(self.level_db, LEARN_QUIET);
         }
+        let weight = match (is_pause, loud) {
+            (true, false) => LEARN_QUIET,
+            // The first of a word, as often as not: learnt in full, words would make their own background.
+            (true, true) => LEARN_BURST,
+            (false, _) if self.level_db < speech.peak_db - NEAR_PEAK_DB => LEARN_SPEECH,
+            (false, _) => LEARN_NEAR_PEAK,
+        };
+        self.noise.learn(self.level_db, weight);
         self.learn_a_machine();
         goes_on
     }
@@ -195,7 +206,7 @@ impl Follower {
         let mut levels = self.recent_db;
         let edge = FLAT_WINDOWS / 20;
         levels.sort_unstable_by(f32::total_cmp);
-        if levels[FLAT_WINDOWS - 1 - edge] - levels[edge] < FLAT_RANGE_DB {
+        if levels[FLAT_WINDOWS - 1 - edge] - levels[0] < FLAT_RANGE_DB {
             self.recent_db.iter().for_each(|level| self.noise.learn(*level, LEARN_FLAT));
         }
     }

@@ -6,8 +6,8 @@ use super::noise::{Histogram, decibels, rms_of};
 use super::{Segmenter, Settings, Threshold, Windows, rms, suitable_fixed_rms};
 use crate::limits::ENERGY_THRESHOLD;
 
-/// Words begin softly and are known for speech only after a while: what was heard in the 200 ms before is no background.
-const HELD_BACK_WINDOWS: usize = 20;
+/// Words begin softly and are known for speech only after a while: what was heard in the 400 ms before is no background.
+const HELD_BACK_WINDOWS: usize = 40;
 
 /// With less background than 100 ms there is nothing to suggest a number by.
 const LEAST_WINDOWS: usize = 10;
@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn where_nothing_but_speech_was_heard_no_number_is_suggested() {
-        let mut meter = heard(Threshold::Auto, &[voice(2000)]);
+        // A quarter of a second is needed to know the room at all; it is held back with the beginning of speech.
+        let mut meter = heard(Threshold::Auto, &[tone(300, &[100.0]), voice(2000)]);
         assert_eq!(meter.suitable(), None);
         assert!(meter.read().speaking);
     }

@@ -362,6 +362,14 @@ mod tests {
     }
 
     #[test]
+    fn a_long_speech_does_not_become_its_own_background() {
+        let settings = Settings { timeout_ms: 30_000, ..AUTO };
+        let found = segment_all(settings, &speech_over(20, 2000, 25_000, 2000, 8000));
+        assert_eq!(found.len(), 1, "{:?}", bounds_ms(&found));
+        assert!(found[0].end() / 16 >= 27_000);
+    }
+
+    #[test]
     fn knocks_and_a_machine_that_is_switched_on_are_no_utterances() {
         let knocks: Vec<(u32, i16)> = (0..8).flat_map(|_| [(900, 10), (60, 15_000)]).collect();
         assert_eq!(segment_all(AUTO, &sound(&knocks)), []);
