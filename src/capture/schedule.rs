@@ -117,17 +117,8 @@ pub fn frame_length(frame_rate: u32) -> Duration {
 
 /// The start of a recorded file that ends now: played without pacing, nothing of it may lie in the future.
 pub fn ending_at(now: Timestamp, length: Duration) -> Timestamp {
-    now.checked_sub(signed(length)).unwrap_or(now).round_to_microsecond()
-}
-
-trait RoundToMicrosecond {
-    fn round_to_microsecond(self) -> Self;
-}
-
-impl RoundToMicrosecond for Timestamp {
-    fn round_to_microsecond(self) -> Self {
-        self - SignedDuration::from_nanos(i64::from(self.subsec_nanosecond() % 1_000))
-    }
+    let start = now.checked_sub(signed(length)).unwrap_or(now);
+    start - SignedDuration::from_nanos(i64::from(start.subsec_nanosecond() % 1_000))
 }
 
 #[cfg(test)]

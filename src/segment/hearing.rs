@@ -1,9 +1,8 @@
 //! From chunks of sound with their times to utterances with theirs. PURE.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Continuity, Gauge, SampleClock, Segmenter, Settings, Utterance, Windows, rms};
-use crate::limits::SAMPLE_RATE_HZ;
 
 /// Sound as a source delivers it: 16 kHz mono.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,10 +106,8 @@ impl SoundChunk {
 }
 
 fn heard(clock: &SampleClock, origin: u64, utterance: Utterance) -> Heard {
-    let start = clock.time_of(origin + utterance.start).unwrap_or_default();
-    let length =
-        SignedDuration::from_nanos(utterance.samples.len() as i64 * (1_000_000_000 / i64::from(SAMPLE_RATE_HZ)));
-    Heard::Utterance { start, end: start + length, samples: utterance.samples }
+    let time_of = |sample: u64| clock.time_of(origin + sample).unwrap_or_default();
+    Heard::Utterance { start: time_of(utterance.start), end: time_of(utterance.end()), samples: utterance.samples }
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ impl Spool {
     }
 
     fn admit(&self, name: ItemName, item: Item, media_bytes: u64) -> Result<(), SpoolError> {
-        self.write_manifest(&name, &Manifest { item, media_bytes, step: Step::Recorded })?;
+        self.record(&name, &Manifest { item, media_bytes, step: Step::Recorded })?;
         self.backlog().add(name);
         self.added.notify_all();
         Ok(())
@@ -234,10 +234,6 @@ impl Spool {
 
     /// Makes a delivery's progress durable (durability rule 2: before the next step begins).
     pub fn record(&self, name: &ItemName, manifest: &Manifest) -> Result<(), SpoolError> {
-        self.write_manifest(name, manifest)
-    }
-
-    fn write_manifest(&self, name: &ItemName, manifest: &Manifest) -> Result<(), SpoolError> {
         let path = self.items.join(name.manifest());
         let text = serde_json::to_vec(manifest).map_err(io::Error::other).doing("write", &path)?;
         durable::write(&self.scratch, &path, &text).doing("write", &path)

@@ -75,10 +75,9 @@ fn picture_seconds(api: &DemoApi) -> Vec<i64> {
     let mut seconds = Vec::new();
     for run in folders(&api.files().join("videos")) {
         for minute in folders(&run.join("frames")) {
-            let start: Timestamp = name(&minute).replacen('_', "T", 1).chars().collect::<String>().pipe(|text| {
-                let (day, clock) = text.split_at(11);
-                format!("{day}{}:00Z", clock.replace('-', ":")).parse().expect("a minute")
-            });
+            let text = name(&minute);
+            let (day, clock) = text.split_once('_').expect("day and minute");
+            let start: Timestamp = format!("{day}T{}:00Z", clock.replace('-', ":")).parse().expect("a minute");
             for picture in folders(&minute) {
                 assert_eq!(media::discover(&picture).1, 1, "{}", picture.display());
                 seconds.push(start.as_second() + name(&picture).parse::<i64>().expect("a second"));
@@ -88,14 +87,6 @@ fn picture_seconds(api: &DemoApi) -> Vec<i64> {
     seconds.sort_unstable();
     seconds
 }
-
-trait Pipe: Sized {
-    fn pipe<T>(self, next: impl FnOnce(Self) -> T) -> T {
-        next(self)
-    }
-}
-
-impl Pipe for String {}
 
 /// Utterances arrived with the bounds of their own sound: where they lie relative to the first is where they lie in
 /// the recording.
