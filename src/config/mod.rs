@@ -90,7 +90,7 @@ impl RawConfig {
         let settings = Settings {
             threshold: judged.or(Key::EnergyThreshold, values::energy_threshold, Threshold::Fixed(5000.0)),
             pause_ms,
-            lead_in_ms: judged.or(Key::LeadIn, values::lead_in_ms, 500u32),
+            lead_in_ms: judged.or(Key::LeadIn, values::lead_in_ms, 800u32),
             tail_ms: TAIL_MS.min(pause_ms),
             shortest_ms: judged.or(Key::Shortest, values::shortest_ms, 60u32),
             timeout_ms: judged.or(Key::Timeout, values::timeout_ms, 30_000u32),

@@ -27,7 +27,7 @@ fn an_empty_file_gives_the_defaults() {
     let settings = Settings {
         threshold: Threshold::Fixed(5000.0),
         pause_ms: 700,
-        lead_in_ms: 500,
+        lead_in_ms: 800,
         tail_ms: 400,
         shortest_ms: 60,
         timeout_ms: 30_000,
@@ -240,7 +240,7 @@ fn lengths_that_do_not_go_together_are_told() {
     let raw = RawConfig::default().with_option(Key::Shortest, "800").with_option(Key::Timeout, "1000");
     assert_eq!(
         raw.validate().expect_err("no room").to_string(),
-        "--shortest makes lead_in and shortest together 1300 milliseconds, which must be less than timeout (1000)"
+        "--shortest makes lead_in and shortest together 1600 milliseconds, which must be less than timeout (1000)"
     );
 }
 
@@ -285,7 +285,7 @@ fn the_command_line_goes_before_the_file_and_the_file_before_the_defaults() {
     let file = RawConfig::parse("home_id = 3\n[audio]\npause = 800\n").expect("a good file");
     let config = RawConfig::default().with_option(Key::HomeId, "7").or(file).validate().expect("all good");
     assert_eq!(config.api.home_id, Some(7));
-    assert_eq!((config.audio.settings.pause_ms, config.audio.settings.lead_in_ms), (800, 500));
+    assert_eq!((config.audio.settings.pause_ms, config.audio.settings.lead_in_ms), (800, 800));
 }
 
 #[test]

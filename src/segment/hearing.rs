@@ -32,10 +32,9 @@ pub enum Heard {
 /// Cuts a live sound into utterances.
 #[derive(Debug)]
 pub struct Hearing {
-    settings: Settings,
     /// Samples heard, since the start of the source.
     position: u64,
-    /// The position at which `segmenter` began to count: it is made anew after every gap.
+    /// The position at which `segmenter` began to count: it starts over after every gap.
     segment_origin: u64,
     clock: SampleClock,
     windows: Windows,
@@ -46,7 +45,6 @@ impl Hearing {
     /// Has heard nothing yet.
     pub fn new(settings: Settings) -> Self {
         Self {
-            settings,
             position: 0,
             segment_origin: 0,
             clock: SampleClock::default(),
@@ -63,7 +61,7 @@ impl Hearing {
             if let Some(utterance) = self.segmenter.flush() {
                 tell(heard(&clock_before, self.segment_origin, utterance));
             }
-            self.segmenter = Segmenter::new(self.settings);
+            self.segmenter.start_over();
             self.windows = Windows::default();
             self.segment_origin = self.position;
         }
@@ -113,7 +111,7 @@ fn heard(clock: &SampleClock, origin: u64, utterance: Utterance) -> Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::tests::SETTINGS;
+    use crate::segment::{Threshold, tests::SETTINGS};
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millisecond(1_800_000_000_000 + ms).expect("in range")
@@ -155,5 +153,14 @@ mod tests {
         let after = (0..100).map(|i| chunk(10_000 + i * 20, if i < 25 { 5000 } else { 10 }));
         let heard = hear(&mut hearing, before.chain(after));
         assert_eq!(bounds(&heard), [(at(200), at(1000)), (at(10_000), at(10_700))]);
+    }
+
+    #[test]
+    fn the_room_is_still_known_behind_a_gap() {
+        let mut hearing = Hearing::new(Settings { threshold: Threshold::Auto, ..SETTINGS });
+        let room = (0..150).map(|i| chunk(i * 20, 10));
+        let word = (0..60).map(|i| chunk(10_000 + i * 20, if i < 10 { 5000 } else { 10 }));
+        let heard = hear(&mut hearing, room.chain(word));
+        assert_eq!(heard.first(), Some(&Heard::Began));
     }
 }

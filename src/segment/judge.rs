@@ -4,14 +4,17 @@ use super::noise::{Histogram, Noise, SpeechBand, decibels, rms_of};
 use super::{Gauge, Threshold, rms};
 
 /// Speech stands out from the middle of the background by this much, and from its upper end by that.
-const ABOVE_FLOOR_DB: f32 = 9.0;
+const ABOVE_FLOOR_DB: f32 = 6.0;
 const ABOVE_CREST_DB: f32 = 3.0;
+/// A fixed threshold does not follow the room and hears the hum, too: it needs more distance.
+const FIXED_ABOVE_BACKGROUND_DB: f32 = 9.0;
 /// In a silent room breathing and cloth are no speech: an RMS of 40.
 const LEAST_THRESHOLD_DB: f32 = 32.0;
-/// Once someone speaks, softer sounds belong to it, down to the upper end of the background.
-const HYSTERESIS_DB: f32 = 4.0;
+/// Once someone speaks, softer sounds belong to it, down to just above the upper end of the background.
+const HYSTERESIS_DB: f32 = 3.0;
+const SOFTEST_ABOVE_CREST_DB: f32 = 1.0;
 /// What lies further below the loudest of an utterance is background, or someone else further away.
-const BELOW_PEAK_DB: f32 = 28.0;
+const BELOW_PEAK_DB: f32 = 30.0;
 /// The loudest is forgotten at 3 dB a second: people turn away while they speak.
 const PEAK_FALL_DB: f32 = 0.03;
 
@@ -19,13 +22,13 @@ const PEAK_FALL_DB: f32 = 0.03;
 const SUSTAINED_WINDOWS: usize = 11;
 /// Before anything is known of a room, a quarter of a second is listened to.
 const FIRST_WINDOWS: usize = 25;
-/// Speech that goes on is loud for 80 ms at least; shorter bursts count only close behind it, as the end of "eight".
-const BURST_WINDOWS: usize = 8;
-const CLOSE_WINDOWS: usize = 18;
+/// Speech that goes on is loud for 70 ms at least; shorter bursts count only close behind it, as the end of "eight".
+const BURST_WINDOWS: usize = 7;
+const CLOSE_WINDOWS: usize = 8;
 
 /// How far a window is taken for background: surely, when it may be the first of a word, and during speech.
 const LEARN_QUIET: f32 = 1.0;
-const LEARN_ONSET: f32 = 0.1;
+const LEARN_ONSET: f32 = 0.2;
 const LEARN_SPEECH: f32 = 0.03;
 /// And hardly at all what is near to the loudest of it: a speech of half a minute would become its own background.
 const LEARN_NEAR_PEAK: f32 = 0.01;
@@ -38,7 +41,7 @@ const QUIET_AGAIN_WINDOWS: usize = 15;
 /// Sound that stays within this range for a second and a half is a machine, not a person: speech has gaps. It is
 /// smoothed over some 30 ms, since the windows of a deep rumble differ among themselves.
 const FLAT_WINDOWS: usize = 150;
-const FLAT_RANGE_DB: f32 = 6.0;
+const FLAT_RANGE_DB: f32 = 7.0;
 const SMOOTH: f32 = 0.3;
 /// It is then learnt as if it had been heard three times as long.
 const LEARN_FLAT: f32 = 3.0;
@@ -169,6 +172,7 @@ impl Follower {
         self.hear(window);
         let loud = self.level_db >= self.threshold_db && self.heard > FIRST_WINDOWS;
         self.noise.learn(self.level_db, if loud || in_run { LEARN_ONSET } else { LEARN_QUIET });
+        self.learn_a_machine();
         loud
     }
 
@@ -176,7 +180,7 @@ impl Follower {
         self.hear(window);
         let speech = &mut self.speech;
         speech.peak_db = self.level_db.max(speech.peak_db - PEAK_FALL_DB);
-        let softer = (self.threshold_db - HYSTERESIS_DB).max(self.noise.crest_db());
+        let softer = (self.threshold_db - HYSTERESIS_DB).max(self.noise.crest_db() + SOFTEST_ABOVE_CREST_DB);
         self.threshold_db = softer.max(speech.peak_db - BELOW_PEAK_DB);
         let loud = self.level_db >= self.threshold_db;
         speech.loud_run = if loud { speech.loud_run + 1 } else { 0 };
@@ -198,7 +202,8 @@ impl Follower {
         goes_on
     }
 
-    /// A machine that was switched on would hold the utterance open for ever.
+    /// A machine that was switched on would hold the utterance open for ever; one that was switched off would leave a
+    /// threshold that soft speech does not reach.
     fn learn_a_machine(&mut self) {
         if !self.heard.is_multiple_of(FLAT_WINDOWS / 4) || self.heard < FLAT_WINDOWS {
             return;
@@ -207,13 +212,12 @@ impl Follower {
         let edge = FLAT_WINDOWS / 20;
         levels.sort_unstable_by(f32::total_cmp);
         if levels[FLAT_WINDOWS - 1 - edge] - levels[0] < FLAT_RANGE_DB {
-            self.recent_db.iter().for_each(|level| self.noise.learn(*level, LEARN_FLAT));
+            self.noise.learn_all(&self.recent_db, LEARN_FLAT);
         }
     }
 }
 
-/// The fixed threshold that would suit a room whose background has this RMS, over all frequencies: as far above it as
-/// [`Threshold::Auto`] puts itself.
+/// The fixed threshold that would suit a room whose background has this RMS, over all frequencies.
 pub fn suitable_fixed_rms(background_rms: f32) -> f32 {
-    rms_of((decibels(background_rms) + ABOVE_FLOOR_DB).max(LEAST_THRESHOLD_DB))
+    rms_of((decibels(background_rms) + FIXED_ABOVE_BACKGROUND_DB).max(LEAST_THRESHOLD_DB))
 }

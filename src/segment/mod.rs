@@ -212,6 +212,12 @@ impl Segmenter {
         self.close()
     }
 
+    /// What comes next does not follow on what was heard: positions count from 0 again. The room is still known.
+    pub fn start_over(&mut self) {
+        self.position = 0;
+        self.state = State::Quiet(Quiet::after(&[], &self.settings, &self.judge));
+    }
+
     fn close(&mut self) -> Option<Utterance> {
         let State::Speaking(speech) = &self.state else { return None };
         let end = (speech.until_loud + samples_in(self.settings.tail_ms)).min(speech.samples.len());
@@ -374,6 +380,19 @@ mod tests {
         let knocks: Vec<(u32, i16)> = (0..8).flat_map(|_| [(900, 10), (60, 15_000)]).collect();
         assert_eq!(segment_all(AUTO, &sound(&knocks)), []);
         assert_eq!(segment_all(AUTO, &sound(&[(3000, 10), (8000, 600), (3000, 10)])), []);
+    }
+
+    #[test]
+    fn three_seconds_after_a_fan_was_switched_off_the_threshold_is_that_of_the_quiet_room() {
+        let threshold_after = |recording: &[i16]| {
+            let mut segmenter = Segmenter::new(AUTO);
+            Windows::default().feed(recording, |window| drop(segmenter.push(window)));
+            segmenter.gauge().threshold
+        };
+        let (fan, quiet) = (speech_over(2000, 30_000, 0, 0, 0), speech_over(20, 3000, 0, 0, 0));
+        assert!(threshold_after(&fan) > 20.0 * threshold_after(&quiet));
+        let switched_off = threshold_after(&[fan, quiet.clone()].concat());
+        assert!(switched_off <= 1.5 * threshold_after(&quiet), "{switched_off}");
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::limits::WINDOW_SAMPLES;
 const BINS: usize = 64;
 const BIN_DB: f32 = 1.5;
 
-/// What was heard three seconds ago counts a third of what is heard now: a fan that starts is background soon after.
-const FORGET_WINDOWS: f32 = 300.0;
+/// What was heard six seconds ago counts a third of what is heard now.
+const FORGET_WINDOWS: f32 = 600.0;
 
 /// A quiet room, until the real one is known; it counts as a twentieth of a second of sound.
 const FIRST_FLOOR_DB: f32 = 26.0;
@@ -38,7 +38,7 @@ impl Histogram {
     }
 
     fn forget(&mut self, weight: f32) {
-        let keep = 1.0 - weight / FORGET_WINDOWS;
+        let keep = (1.0 - weight / FORGET_WINDOWS).max(0.0);
         self.bins.iter_mut().for_each(|bin| *bin *= keep);
         self.total *= keep;
     }
@@ -74,6 +74,12 @@ impl Noise {
         self.0.add(level_db, weight);
     }
 
+    /// Takes all of these windows for background.
+    pub fn learn_all(&mut self, levels_db: &[f32], weight: f32) {
+        self.0.forget(levels_db.len() as f32 * weight);
+        levels_db.iter().for_each(|level| self.0.add(*level, weight));
+    }
+
     /// The level that half of the background's windows stay below.
     pub fn floor_db(&self) -> f32 {
         self.0.quantile_db(0.5)
@@ -105,7 +111,8 @@ impl SpeechBand {
         for &sample in window {
             let x = f32::from(sample);
             let y = B0 * x + s1;
-            s1 = B1 * x - A1 * y + s2;
+            // What waits for `y` comes last: each sample waits for the one before, and this is most of the work.
+            s1 = (B1 * x + s2) - A1 * y;
             s2 = B0 * x - A2 * y;
             sum += y * y;
         }
@@ -147,11 +154,11 @@ mod tests {
     #[test]
     fn the_floor_follows_a_fan_that_starts_and_stops() {
         let mut noise = Noise::default();
-        (0..500).for_each(|_| noise.learn(20.0, 1.0));
+        (0..600).for_each(|_| noise.learn(20.0, 1.0));
         assert!((20.0..=21.5).contains(&noise.floor_db()));
-        (0..300).for_each(|_| noise.learn(45.0, 1.0));
+        (0..600).for_each(|_| noise.learn(45.0, 1.0));
         assert!((45.0..=46.5).contains(&noise.floor_db()));
-        (0..300).for_each(|_| noise.learn(20.0, 1.0));
+        (0..600).for_each(|_| noise.learn(20.0, 1.0));
         assert!((20.0..=21.5).contains(&noise.floor_db()));
     }
 }

@@ -81,7 +81,7 @@ fn a_microphone_of_alsa_is_heard_and_its_utterances_delivered() {
             let time: Timestamp = row[key].as_str().expect("a time").parse().expect("a time");
             time.duration_since(began_wall).as_secs_f64()
         };
-        let (starts, ends) = (after("start_time") + 0.5, after("end_time") - 0.4);
+        let (starts, ends) = (after("start_time") + 0.8, after("end_time") - 0.4);
         assert!(
             (starts - start_s).abs() < 0.25 && (ends - end_s).abs() < 0.45,
             "{starts} to {ends}: {start_s} to {end_s}"
