@@ -15,6 +15,7 @@
 pub mod cli;
 pub mod config;
 pub mod limits;
+pub mod provision;
 
 pub mod capture;
 pub mod segment;

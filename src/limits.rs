@@ -12,6 +12,9 @@ pub const WINDOW_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 100;
 /// Sound is read from its source in pieces of 20 ms: 50 wake-ups a second, and a decision at most 20 ms late.
 pub const CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 50;
 
+/// A `listener.toml` with every setting and a comment on each is a few KiB; a stick may hold anything.
+pub const MAX_CONFIG_BYTES: u64 = 64 * 1024;
+
 /// The longest utterance that may be configured. Ten minutes of 16 kHz 16-bit sound are 19 MB of memory.
 pub const MAX_TIMEOUT_MS: u32 = 600_000;
 

@@ -45,6 +45,8 @@ pub enum Command {
     Meter(MeterArgs),
     /// Show the utterances in a recording, as the live path would find them
     Segment(SegmentArgs),
+    /// Say whether a provisioning file would be taken, and what to put right if not
+    Provision(ProvisionArgs),
 }
 
 /// `listener run`
@@ -105,6 +107,14 @@ pub struct ReplayArgs {
     /// How to watch.
     #[command(flatten)]
     pub video: VideoOptions,
+}
+
+/// `listener provision`
+#[derive(Debug, Args)]
+pub struct ProvisionArgs {
+    /// The file to look at; nothing is changed
+    #[arg(long, value_name = "FILE")]
+    pub check: PathBuf,
 }
 
 /// `listener devices`
@@ -233,7 +243,7 @@ impl Command {
             Command::Check(args) => &args.file,
             Command::Meter(args) => &args.file,
             Command::Segment(args) => &args.file,
-            Command::Devices(_) => return None,
+            Command::Devices(_) | Command::Provision(_) => return None,
         };
         file.config.as_deref()
     }
@@ -244,7 +254,7 @@ impl Command {
             Command::Run(args) => &args.api,
             Command::Replay(args) => &args.api,
             Command::Check(args) => &args.api,
-            Command::Meter(_) | Command::Segment(_) | Command::Devices(_) => return None,
+            Command::Meter(_) | Command::Segment(_) | Command::Devices(_) | Command::Provision(_) => return None,
         };
         api.token_file.as_deref()
     }
@@ -258,7 +268,7 @@ impl Command {
             Command::Check(args) => args.devices.add_to(args.video.add_to(args.sound.add_to(args.api.add_to(raw)))),
             Command::Meter(args) => args.microphone.add_to(args.sound.add_to(raw)),
             Command::Segment(args) => args.sound.add_to(raw),
-            Command::Devices(_) => raw,
+            Command::Devices(_) | Command::Provision(_) => raw,
         }
     }
 }

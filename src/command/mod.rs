@@ -5,6 +5,7 @@ pub mod check;
 pub mod devices;
 pub mod meter;
 mod plot;
+pub mod provision;
 pub mod segment;
 mod trace;
 
@@ -23,7 +24,7 @@ use crate::capture::gstreamer::Pace;
 use crate::capture::stages::Source;
 use crate::cli::{self, Command, DataOptions};
 use crate::clock::SystemClock;
-use crate::config::{Config, RawConfig};
+use crate::config::{self, Config, RawConfig};
 use crate::daemon::{self, Job};
 
 /// Does what was asked; says whether all went well. `stop`, once set, ends a recording or a meter.
@@ -33,6 +34,7 @@ use crate::daemon::{self, Job};
 pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> anyhow::Result<bool> {
     let config = configure(command)?;
     match command {
+        Command::Provision(args) => provision::check(&args.check, out),
         Command::Devices(args) => Devices::find()?.print(args.json, out).map(|()| true),
         Command::Run(_) | Command::Check(_) | Command::Meter(_) if config.audio.microphone == "list" => {
             Devices::find()?.print_microphones(out).map(|()| true)
@@ -60,13 +62,15 @@ fn job(config: Config, source: Source, data: &DataOptions) -> anyhow::Result<Job
 }
 
 fn configure(command: &Command) -> anyhow::Result<Config> {
-    let read = |file: &Path| fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()));
+    let cannot_read = |file: &Path| format!("cannot read {}", file.display());
     let mut raw = command.raw();
     if let Some(file) = command.token_file() {
-        raw = raw.with_token(read(file)?.into());
+        raw = raw.with_token(fs::read_to_string(file).with_context(|| cannot_read(file))?.into());
     }
     if let Some(file) = command.config_file() {
-        raw = raw.or(RawConfig::parse(&read(file)?).with_context(|| file.display().to_string())?);
+        let bytes = fs::read(file).with_context(|| cannot_read(file))?;
+        let parsed = config::decode(&bytes).and_then(|text| RawConfig::parse(&text));
+        raw = raw.or(parsed.with_context(|| file.display().to_string())?);
     }
     let config = raw.validate()?;
     config.warnings().iter().for_each(|warning| log::warn!("{warning}"));

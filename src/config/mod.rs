@@ -7,6 +7,7 @@
 //!   command line ─── raw ────> RawConfig ─┘
 //! ```
 
+mod decode;
 mod keys;
 mod parse;
 mod problem;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
+pub use decode::decode;
 pub use keys::Key;
 pub use problem::{Problem, Problems};
 
@@ -32,6 +34,10 @@ const DEFAULT_CAMERA: &str = "auto";
 
 /// Words end softly: this much is kept after the last loud sound, in milliseconds, or the pause if that is shorter.
 const TAIL_MS: u32 = 400;
+
+/// What a file that stands by itself has to say, and how.
+const REQUIRED: [(Key, &str); 3] =
+    [(Key::HomeId, "3"), (Key::Token, r#""…""#), (Key::ApiDomain, r#""https://api.example.org""#)];
 
 /// The clusters the server comes with (api-contract, "What the consumers need" 8). Its users may add others.
 const KNOWN_CLUSTERS: [&str; 7] = [
@@ -53,7 +59,32 @@ pub struct RawConfig {
 impl RawConfig {
     /// Reads a `listener.toml` and tells everything that is wrong with it by itself, in the order of its lines.
     pub fn parse(text: &str) -> Result<RawConfig, Problems> {
-        parse::parse(text)
+        let (raw, problems) = parse::parse(text);
+        Problems::unless_any(problems, raw)
+    }
+
+    /// Reads a `listener.toml` that has to stand by itself, as on a stick, and tells everything that is wrong with it.
+    pub fn parse_alone(text: &str) -> Result<Config, Problems> {
+        let (raw, mut problems) = parse::parse(text);
+        // What stands there and is not understood has its own problem.
+        let begins_with = |line: &str, name: &str| line.trim_start().to_ascii_lowercase().starts_with(name);
+        let is_there = |key: &Key| text.lines().any(|line| begins_with(line, key.name()));
+        let missing = REQUIRED.iter().filter(|(key, _)| !raw.given.contains_key(key) && !is_there(key));
+        problems.extend(missing.map(|(key, example)| Problem {
+            line: None,
+            key: None,
+            text: format!("{key} is missing; write {key} = {example} above the first [section]"),
+        }));
+        match raw.validate() {
+            Ok(config) => Problems::unless_any(problems, config),
+            Err(Problems(more)) => {
+                // One complaint about a line is enough.
+                let told: Vec<_> = problems.iter().filter_map(|problem| problem.line).collect();
+                problems
+                    .extend(more.into_iter().filter(|problem| problem.line.is_none_or(|line| !told.contains(&line))));
+                Err(Problems::sorted(problems))
+            }
+        }
     }
 
     /// Adds what the command line says.

@@ -7,11 +7,11 @@ use toml::de::{DeTable, DeValue, Error};
 
 use super::RawConfig;
 use super::keys::{self, Key, NOT_YET, SECTIONS};
-use super::problem::{Problem, Problems};
+use super::problem::Problem;
 use super::values::{self, Given, Value};
 
 /// Everything that is wrong with the file by itself is told at once.
-pub(super) fn parse(text: &str) -> Result<RawConfig, Problems> {
+pub(super) fn parse(text: &str) -> (RawConfig, Vec<Problem>) {
     // Any system's line ends, and what Notepad puts first.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
     let (table, errors) = DeTable::parse_recoverable(&text);
@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str) -> Result<RawConfig, Problems> {
     let judged = file.problems.split_off(broken.len());
     let is_sure = |line| !broken.contains(&line) && header.is_none_or(|header| line < header);
     file.problems.extend(judged.into_iter().filter(|problem| problem.line.is_some_and(is_sure)));
-    Problems::unless_any(file.problems, file.raw)
+    (file.raw, file.problems)
 }
 
 struct File<'a> {
@@ -151,8 +151,15 @@ fn in_plain_words(message: &str, place: &str) -> String {
     match what {
         "duplicate key" if SECTIONS.contains(&place) => format!("[{place}] stands here a second time, join the two"),
         "duplicate key" => format!("{} stands here a second time, remove one", shorten(place)),
+        _ if place.contains(['“', '”', '„', '‘', '’']) => {
+            r#"the quotes are curly ones; write straight ones: ""#.into()
+        }
+        "string values must be quoted" if place.trim().is_empty() => "the value is missing behind the =".into(),
+        "unexpected leading zero" => {
+            r#"a number does not begin with 0, and text must stand in quotes, as in name = "value""#.into()
+        }
         "string values must be quoted" => r#"text must stand in quotes, as in name = "value""#.into(),
-        "key with no value" => "a setting is written as name = value".into(),
+        "key with no value" | "invalid key-value pair" => "a setting is written as name = value".into(),
         "invalid basic string" | "invalid literal string" => "the closing quote is missing".into(),
         "unclosed table" | "unclosed array table" => "the closing ] is missing".into(),
         _ => format!("not understood: {message}"),

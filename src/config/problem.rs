@@ -42,12 +42,14 @@ impl Problems {
     }
 
     /// `value`, unless there are problems.
-    pub(super) fn unless_any<T>(mut problems: Vec<Problem>, value: T) -> Result<T, Problems> {
-        if problems.is_empty() {
-            return Ok(value);
-        }
+    pub(super) fn unless_any<T>(problems: Vec<Problem>, value: T) -> Result<T, Problems> {
+        if problems.is_empty() { Ok(value) } else { Err(Self::sorted(problems)) }
+    }
+
+    /// In the order of the lines; what is about none of them comes first.
+    pub(super) fn sorted(mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.line);
-        Err(Problems(problems))
+        Self(problems)
     }
 }
 
