@@ -26,8 +26,10 @@ use crate::limits::{
     STOP_TIMEOUT,
 };
 use crate::spool::{Keeper, Kind, Recording, Spool};
+use crate::status::gpiocdev::Lines;
 use crate::status::leds::Lights;
-use crate::status::rppal::Leds;
+use crate::status::player::{Pins, Player};
+use crate::status::rppal::Registers;
 use crate::status::{file, line, terminal};
 use crate::upload::http::ApiClient;
 use crate::upload::worker;
@@ -237,7 +239,7 @@ struct View {
     clock: Arc<dyn Clock>,
     status_file: PathBuf,
     status_due: Duration,
-    leds: Option<Leds>,
+    leds: Option<Player>,
 }
 
 impl View {
@@ -300,10 +302,19 @@ impl View {
     }
 }
 
-fn start_leds(clock: &Arc<dyn Clock>) -> Option<Leds> {
-    Leds::start(Arc::clone(clock))
-        .map_err(|error| log::warn!("the status LEDs stay dark: {error}; they need a Raspberry Pi and /dev/gpiomem"))
-        .ok()
+/// By the registers where the kernel hands them out, by the kernel where it does not.
+fn start_leds(clock: &Arc<dyn Clock>) -> Option<Player> {
+    let pins: Box<dyn Pins> = match Registers::open() {
+        Ok(pins) => Box::new(pins),
+        Err(no_registers) => match Lines::open() {
+            Ok(pins) => Box::new(pins),
+            Err(no_lines) => {
+                log::warn!("the status LEDs stay dark, they need a Raspberry Pi: {no_registers}; {no_lines}");
+                return None;
+            }
+        },
+    };
+    Some(Player::start(pins, Arc::clone(clock)))
 }
 
 fn log_news(news: &News) {

@@ -1,9 +1,12 @@
 //! What the stages' reports look like to a person.
 
 pub mod file;
+#[cfg(feature = "device")]
+pub mod gpiocdev;
 mod journal;
 pub mod leds;
 pub mod line;
+pub mod player;
 #[cfg(feature = "device")]
 pub mod rppal;
 pub mod terminal;

@@ -1,0 +1,94 @@
+//! The printed card says what the LEDs play. `LISTENER_WRITE_CARD=1 cargo nextest run --test card` draws it anew.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use listener::status::leds::{CARD, Meaning, Pattern};
+
+const SECONDS: u32 = 6;
+const PX_PER_S: u32 = 60;
+const ROW_PX: usize = 30;
+const LOOKS_PX: u32 = 110;
+const TIME_PX: u32 = 230;
+const SAYS_PX: u32 = TIME_PX + SECONDS * PX_PER_S + 20;
+const WIDTH_PX: u32 = SAYS_PX + 330;
+const STEP_MS: u32 = 25;
+
+fn colour(led: &str) -> &'static str {
+    match led {
+        "health" => "#2e9e44",
+        "attention" => "#d5342b",
+        _ => "#2f6fd0",
+    }
+}
+
+/// Spans in which it is lit, in milliseconds.
+fn lit(pattern: Pattern) -> Vec<(u32, u32)> {
+    let mut spans: Vec<(u32, u32)> = Vec::new();
+    for at in (0..SECONDS * 1000).step_by(STEP_MS as usize) {
+        if pattern.is_lit(Duration::from_millis(at.into())) {
+            match spans.last_mut() {
+                Some(span) if span.1 == at => span.1 += STEP_MS,
+                _ => spans.push((at, at + STEP_MS)),
+            }
+        }
+    }
+    spans
+}
+
+fn draw() -> Result<String, std::fmt::Error> {
+    let height = CARD.len() * ROW_PX + 40;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH_PX}\" height=\"{height}\" \
+         font-family=\"sans-serif\" font-size=\"14\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
+    );
+    let mut led_before = "";
+    for (row, Meaning { led, looks, pattern, says }) in CARD.iter().enumerate() {
+        let (top, colour) = (12 + row * ROW_PX, colour(led));
+        let text = top + 17;
+        if *led != led_before {
+            writeln!(svg, "<text x=\"12\" y=\"{text}\" font-weight=\"bold\" fill=\"{colour}\">{led}</text>")?;
+            led_before = led;
+        }
+        writeln!(svg, "<text x=\"{LOOKS_PX}\" y=\"{text}\">{looks}</text>")?;
+        let width = SECONDS * PX_PER_S;
+        writeln!(svg, "<rect x=\"{TIME_PX}\" y=\"{top}\" width=\"{width}\" height=\"24\" fill=\"#e4e4e4\"/>")?;
+        for (from, to) in lit(*pattern) {
+            let (x, width) = (TIME_PX + from * PX_PER_S / 1000, (to - from) * PX_PER_S / 1000);
+            writeln!(svg, "<rect x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"24\" fill=\"{colour}\"/>")?;
+        }
+        writeln!(svg, "<text x=\"{SAYS_PX}\" y=\"{text}\">{says}</text>")?;
+    }
+    let below = height - 12;
+    for second in 0..=SECONDS {
+        let x = TIME_PX + second * PX_PER_S;
+        writeln!(svg, "<text x=\"{x}\" y=\"{below}\" font-size=\"11\" text-anchor=\"middle\">{second} s</text>")?;
+    }
+    svg.push_str("</svg>\n");
+    Ok(svg)
+}
+
+fn docs(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+}
+
+#[test]
+fn the_picture_shows_what_is_played() {
+    let drawn = draw().expect("text");
+    if std::env::var_os("LISTENER_WRITE_CARD").is_some() {
+        std::fs::write(docs("leds.svg"), &drawn).expect("writable");
+    }
+    let kept = std::fs::read_to_string(docs("leds.svg")).expect("docs/leds.svg");
+    assert!(kept == drawn, "docs/leds.svg is not what the LEDs play: draw it anew (first lines of this file)");
+}
+
+#[test]
+fn the_card_has_every_row_and_no_other() {
+    let card = std::fs::read_to_string(docs("leds.md")).expect("docs/leds.md");
+    let rows: Vec<_> = card.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    let expected: Vec<_> =
+        CARD.iter().map(|Meaning { led, looks, says, .. }| format!("| {led} | {looks} | {says} |")).collect();
+    let rows: Vec<_> = rows.iter().map(|row| row.rsplitn(3, '|').last().unwrap_or_default().to_owned() + "|").collect();
+    assert_eq!(rows, expected);
+}
