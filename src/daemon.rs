@@ -112,8 +112,9 @@ pub fn run(job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Result
     let spool = Arc::new(spool);
     if found != Default::default() {
         log::info!(
-            "taken up from an earlier run: {} waiting, {} unfinished removed, {} damaged set aside",
+            "taken up from an earlier run: {} waiting, {} clips cut short, {} unfinished removed, {} damaged set aside",
             found.waiting,
+            found.adopted,
             found.unfinished,
             found.damaged
         );

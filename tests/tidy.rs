@@ -11,6 +11,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("gstreamer", &["capture/gstreamer/"]),
     ("gst_app", &["capture/gstreamer/"]),
     ("use v4l::", &["capture/v4l.rs"]),
+    ("mp4_atom", &["spool/adopt.rs"]),
     ("rppal", &["status/rppal.rs"]),
     ("plotters", &["command/plot.rs", "command/axis.rs"]),
     ("reqwest", &["upload/http.rs", "bin/"]),
