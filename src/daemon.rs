@@ -114,8 +114,9 @@ pub fn run(job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Result
     let spool = Arc::new(spool);
     if found != Default::default() {
         log::info!(
-            "taken up from an earlier run: {} waiting, {} unfinished removed, {} damaged set aside",
+            "taken up from an earlier run: {} waiting, {} clips cut short, {} unfinished removed, {} damaged set aside",
             found.waiting,
+            found.adopted,
             found.unfinished,
             found.damaged
         );
@@ -125,16 +126,18 @@ pub fn run(job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Result
     let stop_capture = Arc::new(AtomicBool::new(false));
     let stop_upload = Arc::new(AtomicBool::new(false));
 
+    let uid = Uuid::new_v4();
     let outlets = Outlets {
         tell: Arc::new(teller(events.clone())),
         keep,
+        uid,
         stop: Arc::clone(&stop_capture),
         scratch: spool.scratch().into(),
         clock: Arc::clone(&clock),
     };
     let mut capture = stages::start(&job.source, &job.config, &outlets)?;
     drop(outlets);
-    let keeper = Keeper::new(Arc::clone(&spool), Uuid::new_v4(), &job.config.api.track_cluster);
+    let keeper = Keeper::new(Arc::clone(&spool), uid, &job.config.api.track_cluster);
     capture.push(start_keeper(keeper, recordings, teller(events.clone())));
     let uploader = start_uploader(&job, &spool, &clock, &stop_upload, teller(events))?;
 

@@ -28,6 +28,12 @@ pub fn publish(finished: &Path, target: &Path) -> io::Result<()> {
     sync_parent(finished)
 }
 
+/// Makes durable what another writer has written to a file so far; `is_new`: and that the file is there.
+pub fn flush(path: &Path, is_new: bool) -> io::Result<()> {
+    File::open(path)?.sync_data()?;
+    if is_new { sync_parent(path) } else { Ok(()) }
+}
+
 /// Moves a file that is already durable, as when an item is set aside.
 pub fn relocate(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;

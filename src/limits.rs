@@ -42,6 +42,21 @@ pub const WIDTH_PX: RangeInclusive<u32> = 160..=1_920;
 /// The other side of [`WIDTH_PX`].
 pub const HEIGHT_PX: RangeInclusive<u32> = 120..=1_080;
 
+/// The widest picture that the Pi's H.264 encoder takes.
+pub const HARDWARE_WIDTH_PX: u32 = 1_920;
+
+/// The highest one.
+pub const HARDWARE_HEIGHT_PX: u32 = 1_080;
+
+/// 1920x1080 at 30, and the most that level 4 of H.264 holds (ITU-T H.264, table A-1): all that the Pi's encoder does,
+/// and more than its processor can do in software.
+pub const HARDWARE_MACROBLOCKS_PER_S: u32 = 245_760;
+
+/// H.264 encodes in blocks of 16x16 pixels.
+pub const fn macroblocks_per_s(width_px: u32, height_px: u32, frame_rate_hz: u32) -> u32 {
+    width_px.div_ceil(16) * height_px.div_ceil(16) * frame_rate_hz
+}
+
 /// What cameras give; [`PICTURE_CLOCK_WANDER`] relies on the 60.
 pub const FRAME_RATE_HZ: RangeInclusive<u32> = 1..=60;
 
@@ -129,6 +144,19 @@ pub const LOSS_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// No frame for this long from an open camera means that it hangs.
 pub const PICTURE_STALL: Duration = Duration::from_secs(5);
 
+/// A camera that has just been switched on sets its exposure and its colours for about this long.
+pub const CAMERA_SETTLE: Duration = Duration::from_secs(1);
+
+/// Frames going into an encoder and none coming out for this long means that it has stalled: 90 frames at most, where
+/// the encoder holds a handful.
+pub const ENCODER_STALL: Duration = Duration::from_secs(3);
+
+/// A pipeline that ran for this long was well: what stops it then is no part of the trouble before.
+pub const ENCODER_STEADY: Duration = Duration::from_secs(600);
+
+/// What a clip's frames may hold of memory while the card is slow: three seconds of 1080p.
+pub const CLIP_UNWRITTEN_BYTES: u64 = 4 << 20;
+
 /// Closing a clip writes its index; a card that takes longer than this has failed.
 pub const CLIP_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -157,6 +185,8 @@ const _: () = {
     assert!(*TIMEOUT_MS.start() < *TIMEOUT_MS.end());
     assert!(CHUNK_SAMPLES.is_multiple_of(WINDOW_SAMPLES));
     assert!(SPEECH_RESERVE_BYTES < CLIP_RESERVE_BYTES && CLIP_RESERVE_BYTES < PICTURE_RESERVE_BYTES);
+    assert!(ENCODER_STALL.as_secs() < PICTURE_STALL.as_secs());
+    assert!(macroblocks_per_s(1_920, 1_080, 30) <= HARDWARE_MACROBLOCKS_PER_S);
     assert!(PICTURE_CLOCK_WANDER.as_nanos() < 1_000_000_000 / 60);
     assert!(FINISH_TIMEOUT.as_secs() >= SOUND_STALL.as_secs() + CLIP_CLOSE_TIMEOUT.as_secs());
     assert!(BACKOFF_FIRST.as_millis() < BACKOFF_MOST.as_millis());

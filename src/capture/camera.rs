@@ -83,8 +83,8 @@ fn best_size(sizes: impl Iterator<Item = (u32, u32)>, wanted: &Wanted) -> Option
     covering.into_iter().min_by_key(pixels).or(smaller.into_iter().max_by_key(pixels))
 }
 
-/// The camera of that device file or with that in its name, in capitals or not; the first whose pictures can be used
-/// if none is wanted by name.
+/// The camera of that device file, with that name below `/dev/v4l/by-id`, or with that in its own name, in capitals or
+/// not; the first whose pictures can be used if none is wanted by name.
 ///
 /// # Errors
 /// When there is none.
@@ -96,10 +96,14 @@ pub fn choose_camera<'a>(cameras: &'a [CameraInfo], wanted_name: Option<&str>) -
             .or(cameras.first()),
         Some(name) => cameras
             .iter()
-            .find(|camera| camera.device == name)
+            .find(|camera| camera.device == name || is_by_id(camera, name))
             .or_else(|| cameras.iter().find(|camera| camera.card.to_lowercase().contains(&name.to_lowercase()))),
     };
     found.ok_or_else(|| SourceError(no_camera(cameras, wanted_name)))
+}
+
+fn is_by_id(camera: &CameraInfo, name: &str) -> bool {
+    camera.by_id.as_deref().is_some_and(|by_id| by_id == name.strip_prefix("/dev/v4l/by-id/").unwrap_or(name))
 }
 
 fn no_camera(cameras: &[CameraInfo], wanted_name: Option<&str>) -> String {
@@ -201,6 +205,7 @@ mod tests {
         let camera = |number: u32, card: &str, fourcc| CameraInfo {
             device: format!("/dev/video{number}"),
             card: card.to_owned(),
+            by_id: (number == 1).then(|| "usb-046d_HD_Pro_Webcam_C920_9B4C8F5F-video-index0".to_owned()),
             driver: "uvcvideo".to_owned(),
             formats: vec![format(fourcc, 640, 480, &[30.0])],
         };
@@ -222,6 +227,14 @@ mod tests {
         assert_eq!(device(Some("/dev/video10")), Ok("/dev/video10".to_owned()));
         assert_eq!(device(Some("webcam")), Ok("/dev/video1".to_owned()));
         assert!(device(Some("/dev/video")).is_err());
+    }
+
+    #[test]
+    fn a_camera_is_found_by_the_name_that_it_keeps_at_any_socket() {
+        let by_id = "usb-046d_HD_Pro_Webcam_C920_9B4C8F5F-video-index0";
+        for name in [by_id.to_owned(), format!("/dev/v4l/by-id/{by_id}")] {
+            assert_eq!(device(Some(&name)), Ok("/dev/video1".to_owned()));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #[cfg(feature = "device")]
 pub mod alsa;
 pub mod camera;
+pub mod encoder;
 #[cfg(feature = "device")]
 pub mod gstreamer;
 pub mod listen;
@@ -10,6 +11,8 @@ pub mod listen;
 mod losses;
 #[cfg(feature = "device")]
 mod microphone;
+pub mod pipeline;
+pub mod run;
 pub mod schedule;
 #[cfg(feature = "device")]
 pub mod stages;
@@ -19,12 +22,15 @@ pub mod test_sound;
 pub mod timeline;
 #[cfg(feature = "device")]
 pub mod v4l;
+#[cfg(feature = "device")]
+pub mod watch;
 
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::segment::SoundChunk;
 
@@ -43,6 +49,8 @@ pub trait SoundSource {
 pub enum Seen {
     /// A finished clip, in the scratch folder.
     Clip {
+        /// The run it belongs to.
+        uid: Uuid,
         /// When its first frame was taken.
         start: Timestamp,
         /// When its last frame was over.
@@ -52,6 +60,8 @@ pub enum Seen {
     },
     /// The picture of a second.
     Picture {
+        /// The run it belongs to.
+        uid: Uuid,
         /// When it was taken.
         taken: Timestamp,
         /// The JPEG file's bytes.
@@ -82,6 +92,8 @@ pub struct CameraInfo {
     pub device: String,
     /// Its name.
     pub card: String,
+    /// Its name below `/dev/v4l/by-id`, which stays the same at any socket; USB cameras have one.
+    pub by_id: Option<String>,
     /// The kernel driver.
     pub driver: String,
     /// What it can deliver.

@@ -26,6 +26,11 @@ const PARTS_OF_A_CAMERA: [&str; 4] = ["bcm2835-isp", "unicam", "rp1-cfe", "pispb
 /// The part of a card's name that V4L2 passes on: `v4l2_capability.card` holds 32 bytes, the last of them zero.
 const CARD_BYTES: usize = 31;
 
+/// The driver behind a device file.
+pub fn driver(device: &str) -> io::Result<String> {
+    Ok(Device::with_path(device)?.query_caps()?.driver)
+}
+
 /// The cameras of this machine, in the order of their device files.
 pub fn list() -> Vec<CameraInfo> {
     let names = fs::read_dir("/dev").into_iter().flatten().flatten().map(|entry| entry.file_name());
@@ -40,12 +45,21 @@ fn camera(number: u32) -> Option<CameraInfo> {
     let found = Device::with_path(&device).and_then(|opened| {
         let Some((card, driver)) = identity(&opened, number)? else { return Ok(None) };
         let formats = formats(&opened)?;
-        Ok((!formats.is_empty()).then(|| CameraInfo { device: device.clone(), card, driver, formats }))
+        let by_id = by_id(&device);
+        Ok((!formats.is_empty()).then(|| CameraInfo { device: device.clone(), card, by_id, driver, formats }))
     });
     found.unwrap_or_else(|error| {
         log::debug!("{device} is left out: {error}");
         None
     })
+}
+
+/// The link that udev keeps to a USB camera, whichever socket it is plugged into.
+fn by_id(device: &str) -> Option<String> {
+    let links = fs::read_dir("/dev/v4l/by-id").ok()?.flatten();
+    let mut points_here =
+        links.filter(|link| fs::canonicalize(link.path()).is_ok_and(|path| path.as_os_str() == device));
+    Some(points_here.next()?.file_name().to_string_lossy().into_owned())
 }
 
 /// The names of card and driver; none if the device is no camera.

@@ -59,6 +59,9 @@ pub struct RunArgs {
     /// Stop after this long, then deliver what waits; without it, go on until stopped
     #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub for_s: Option<u64>,
+    /// Take one picture into this file, as it would be recorded, and end; `-` for standard output. It needs no API
+    #[arg(long, value_name = "FILE.jpg", conflicts_with = "for_s")]
+    pub snapshot: Option<PathBuf>,
     /// Light the status LEDs on a Raspberry Pi: health, attention and data at BCM pins 17, 27 and 22
     #[arg(long)]
     pub leds: bool,

@@ -2,13 +2,12 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::capture::SoundSource;
 use crate::capture::alsa::Microphone;
-use crate::capture::gstreamer::{self, Video, encoders};
-use crate::capture::stages::find_camera;
-use crate::clock::{Clock, SystemClock};
+use crate::capture::gstreamer::{self, snapshot};
+use crate::capture::watch::{find_camera, find_encoder};
+use crate::clock::SystemClock;
 use crate::config::{Config, VideoConfig};
 use crate::device_id::DeviceId;
 use crate::event::Part;
@@ -34,7 +33,8 @@ pub fn run(config: &Config, out: &mut dyn Write) -> anyhow::Result<bool> {
     print(("configuration", Ok(if warnings.is_empty() { "valid".into() } else { warnings.join("; ") })))?;
     print(("microphone", hear(&config.audio.microphone)))?;
     print(("camera", see(&config.video)))?;
-    print(("encoder", encoders().first().map(|name| (*name).into()).ok_or_else(|| "no H.264 encoder".into())))?;
+    let encoder = find_encoder(&config.video);
+    print(("encoder", encoder.map(|encoder| encoder.to_string()).map_err(|error| error.0)))?;
     for finding in ask(config) {
         print(finding)?;
     }
@@ -50,16 +50,10 @@ fn hear(name: &str) -> Result<String, String> {
     }
 }
 
-/// Takes pictures until the first is there.
+/// Takes a picture.
 fn see(config: &VideoConfig) -> Result<String, String> {
     let source = find_camera(config).map_err(|error| error.0)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let scratch = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
-    let seen = AtomicBool::new(false);
-    Video::open(&source, config, clock)
-        .and_then(|video| video.record(scratch.path(), &seen, &|_| seen.store(true, Ordering::Relaxed)))
-        .map(|()| source.to_string())
-        .map_err(|error| error.0)
+    snapshot(&source, config).map(|_| source.to_string()).map_err(|error| format!("{source}: {error}"))
 }
 
 fn ask(config: &Config) -> Vec<Finding> {

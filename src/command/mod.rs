@@ -7,6 +7,7 @@ pub mod meter;
 mod plot;
 pub mod provision;
 pub mod segment;
+mod snapshot;
 mod trace;
 
 use std::env;
@@ -21,7 +22,7 @@ use anyhow::Context;
 
 use self::devices::Devices;
 use crate::capture::gstreamer::Pace;
-use crate::capture::stages::Source;
+use crate::capture::stages::{self, Source};
 use crate::cli::{self, Command, DataOptions};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, RawConfig};
@@ -35,15 +36,19 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
     let config = configure(command)?;
     match command {
         Command::Provision(args) => provision::check(&args.check, out),
-        Command::Devices(args) => Devices::find()?.print(args.json, out).map(|()| true),
+        Command::Devices(args) => Devices::find(&config.video)?.print(args.json, out).map(|()| true),
         Command::Run(_) | Command::Check(_) | Command::Meter(_) if config.audio.microphone == "list" => {
-            Devices::find()?.print_microphones(out).map(|()| true)
+            Devices::find(&config.video)?.print_microphones(out).map(|()| true)
         }
         Command::Segment(args) => segment::run(args, config.audio.settings, out).map(|()| true),
         Command::Meter(args) => meter::run(&config.audio, args.source, args.for_s, stop, out).map(|()| true),
         Command::Check(_) => check::run(&config, out),
         Command::Run(args) => {
             let source = if args.source == cli::Source::Test { Source::Test } else { Source::Devices };
+            if let Some(file) = &args.snapshot {
+                let video = if source == Source::Test { stages::test_video(&config.video) } else { config.video };
+                return snapshot::run(&video, file, out).map(|()| true);
+            }
             let run_for = args.for_s.map(Duration::from_secs);
             record(Job { run_for, leds: args.leds, ..job(config, source, &args.data)? }, stop)
         }

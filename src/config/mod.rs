@@ -24,6 +24,7 @@ pub use decode::decode;
 pub use keys::Key;
 pub use problem::{Problem, Problems};
 
+use crate::limits;
 use crate::segment::{Settings, Threshold};
 use values::{Given, Value};
 
@@ -139,6 +140,7 @@ impl RawConfig {
             video_length_s: judged.or(Key::VideoLength, values::video_length_s, 20u32),
             frame_interval_s: judged.or(Key::FrameInterval, values::frame_interval_s, 1u32),
         };
+        judged.pixels(&video);
         Problems::unless_any(judged.problems, Config { api, audio, video })
     }
 }
@@ -170,6 +172,20 @@ impl Judged<'_> {
         if lead_in_ms + shortest_ms >= timeout_ms {
             let sum = format!("makes lead_in and shortest together {} milliseconds", lead_in_ms + shortest_ms);
             self.blame(&[Key::LeadIn, Key::Shortest], format!("{sum}, which must be less than timeout ({timeout_ms})"));
+        }
+    }
+
+    /// More pixels a second than an appliance encodes. The default rate goes with any size, the default size with any
+    /// rate.
+    fn pixels(&mut self, video: &VideoConfig) {
+        let VideoConfig { width, height, frame_rate, .. } = *video;
+        let of_a_frame = limits::macroblocks_per_s(width, height, 1);
+        let most = limits::HARDWARE_MACROBLOCKS_PER_S / of_a_frame;
+        if frame_rate > most {
+            self.blame(
+                &[Key::FrameRate, Key::Width, Key::Height],
+                format!("is too much: {width}x{height} goes with at most {most} frames a second, not {frame_rate}"),
+            );
         }
     }
 

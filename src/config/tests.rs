@@ -19,6 +19,16 @@ fn option(key: Key, value: &str) -> Result<Config, Problems> {
 }
 
 #[test]
+fn pictures_may_be_as_large_as_1080p_at_30_and_no_more() {
+    assert!(config("[video]\nwidth = 1920\nheight = 1080\nframe_rate = 30").video.frame_rate == 30);
+    assert_eq!(
+        told("[video]\nwidth = 1920\nheight = 1080\nframe_rate = 31"),
+        "line 4: frame_rate is too much: 1920x1080 goes with at most 30 frames a second, not 31"
+    );
+    assert_eq!(config("[video]\nframe_rate = 60").video.frame_rate, 60);
+}
+
+#[test]
 fn an_empty_file_gives_the_defaults() {
     let config = config("");
     assert_eq!(config.api.domain, "http://localhost:8000");

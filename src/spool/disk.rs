@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use thiserror::Error;
 
-use super::{Backlog, Item, ItemName, Kind, Manifest, Step, recover};
+use super::{Backlog, Item, ItemName, Kind, Manifest, Step, adopt, recover};
+use crate::clock::signed;
 use crate::durable;
 
 /// Why the spool did not do as asked.
@@ -82,6 +84,8 @@ impl<T> Doing<T> for io::Result<T> {
 pub struct Found {
     /// Items that wait for delivery.
     pub waiting: usize,
+    /// Clips that were cut short, and are kept up to their last whole second.
+    pub adopted: usize,
     /// Files that were not finished, and were removed.
     pub unfinished: usize,
     /// Files that nobody can make sense of, set aside in `damaged/`.
@@ -112,29 +116,43 @@ impl Spool {
         for sub in [&scratch, &items, &refused, &damaged] {
             durable::create_private_dir(sub).doing("make", sub)?;
         }
-        let leftovers = list(&scratch)?;
-        for file in &leftovers {
-            let path = scratch.join(file);
-            durable::remove(&path).doing("remove", &path)?;
-        }
         let recovery = recover(list(&items)?);
-        for file in &recovery.unfinished {
-            let path = items.join(file);
-            durable::remove(&path).doing("remove", &path)?;
-        }
         for file in &recovery.damaged {
             durable::relocate(&items.join(file), &damaged.join(file)).doing("set aside", &items.join(file))?;
         }
-        let found = Found {
-            waiting: recovery.complete.len(),
-            unfinished: recovery.unfinished.len() + leftovers.len(),
-            damaged: recovery.damaged.len(),
-        };
+        let mut found = Found { waiting: recovery.complete.len(), damaged: recovery.damaged.len(), ..Found::default() };
+        let left = list(&scratch)?.into_iter().map(|file| scratch.join(file));
+        let unfinished: Vec<_> = left.chain(recovery.unfinished.iter().map(|file| items.join(file))).collect();
         let mut backlog = Backlog::default();
         recovery.complete.into_iter().for_each(|name| backlog.add(name));
         let spool =
             Self { scratch, items, refused, damaged, backlog: Mutex::new(backlog), added: Condvar::new(), _lock: lock };
+        for path in unfinished {
+            if spool.adopt(&path)? {
+                found.adopted += 1;
+            } else {
+                durable::remove(&path).doing("remove", &path)?;
+                found.unfinished += 1;
+            }
+        }
         Ok((spool, found))
+    }
+
+    /// Keeps what is whole of a clip that was not finished; says whether anything was (durability rule 3).
+    fn adopt(&self, path: &Path) -> Result<bool, SpoolError> {
+        let clip = path.file_stem().and_then(|stem| ItemName::parse(stem.to_str()?)?.clip());
+        let Some((uid, start)) = clip else { return Ok(false) };
+        let mut file = File::options().read(true).write(true).open(path).doing("open", path)?;
+        let Some(whole) = adopt::whole(&mut file) else { return Ok(false) };
+        file.set_len(whole.bytes).doing("shorten", path)?;
+        // As in a clip that ends by itself: its last frame may be over a moment after the minute.
+        let minute = Timestamp::from_second((start.as_second().div_euclid(60) + 1) * 60).unwrap_or(Timestamp::MAX);
+        let end = (start + signed(whole.length)).min(minute);
+        match self.admit_file(Item::Clip { uid, start, end }, path) {
+            // There may be room at the next start.
+            Err(SpoolError::Full { .. }) => Ok(true),
+            other => other.map(|()| true),
+        }
     }
 
     /// Where files are written before they are admitted. Emptied at every start.
@@ -338,7 +356,7 @@ mod tests {
         drop(spool);
 
         let (spool, found) = Spool::open(dir.path())?;
-        assert_eq!(found, Found { waiting: 1, unfinished: 0, damaged: 0 });
+        assert_eq!(found, Found { waiting: 1, ..Found::default() });
         let second = take(&spool).expect("one waits");
         assert_eq!(fs::read(spool.media(&second)).expect("readable"), b"two");
         Ok(())
@@ -371,7 +389,7 @@ mod tests {
         write("scratch/clip.mp4", b"half");
 
         let (spool, found) = Spool::open(dir.path())?;
-        assert_eq!(found, Found { waiting: 1, unfinished: 2, damaged: 0 });
+        assert_eq!(found, Found { waiting: 1, unfinished: 2, ..Found::default() });
         let name = take(&spool).expect("one waits");
         assert!(matches!(spool.load(&name), Err(SpoolError::Damaged { .. })));
         assert!(dir.path().join("damaged").join(damaged.media()).exists());

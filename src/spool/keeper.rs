@@ -50,11 +50,11 @@ impl Keeper {
     pub fn keep(&mut self, recording: Recording, tell: &dyn Fn(Event)) {
         let (kind, result) = match recording {
             Recording::Speech { start, end, samples } => (Kind::Utterance, self.keep_speech(start, end, &samples)),
-            Recording::Seen(Seen::Picture { taken, jpeg }) => {
-                (Kind::Picture, self.spool.admit_bytes(Item::Picture { uid: self.uid, taken }, &jpeg))
+            Recording::Seen(Seen::Picture { uid, taken, jpeg }) => {
+                (Kind::Picture, self.spool.admit_bytes(Item::Picture { uid, taken }, &jpeg))
             }
-            Recording::Seen(Seen::Clip { start, end, file }) => {
-                let result = self.spool.admit_file(Item::Clip { uid: self.uid, start, end }, &file);
+            Recording::Seen(Seen::Clip { uid, start, end, file }) => {
+                let result = self.spool.admit_file(Item::Clip { uid, start, end }, &file);
                 if result.is_err() {
                     // It is in the scratch folder, which the next start empties, but the disk may be full now.
                     let _ = fs::remove_file(&file);
@@ -156,7 +156,7 @@ mod tests {
         let tell = |event| told.borrow_mut().push(event);
         let gone = || {
             let file = "/nonexistent/clip.mp4".into();
-            Recording::Seen(Seen::Clip { start: at(0), end: at(20), file })
+            Recording::Seen(Seen::Clip { uid: Uuid::nil(), start: at(0), end: at(20), file })
         };
         keeper.keep(gone(), &tell);
         keeper.keep(gone(), &tell);

@@ -1,12 +1,13 @@
 //! The spool: finished items between capture and upload, and what may be done with them. PURE, but for [`disk`].
 //!
 //! ```text
-//! scratch/   being written; emptied at start
+//! scratch/   being written; at start, what is whole of a clip is taken up, and the rest removed
 //! items/     NAME.wav|mp4|jpg, and NAME.json, its manifest, written last: the item is complete
 //! refused/   items that the API will never take, each with the API's answer
 //! damaged/   what could not be read back; never deleted, never delivered
 //! ```
 
+mod adopt;
 mod backlog;
 pub mod disk;
 pub mod keeper;

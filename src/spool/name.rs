@@ -3,7 +3,9 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::{Item, Kind};
@@ -47,6 +49,14 @@ impl ItemName {
         let uid = Uuid::try_parse(fields.next()?).ok();
         (stamped && index.is_some() && uid.is_some() && fields.next().is_none())
             .then(|| Self { kind, text: text.into() })
+    }
+
+    /// The run and the start of a clip, by its name alone.
+    pub fn clip(&self) -> Option<(Uuid, Timestamp)> {
+        let mut fields = self.text.split('_').skip(1);
+        let (stamp, uid) = (fields.next()?, fields.nth(1)?);
+        let start = DateTime::strptime("%Y%m%dT%H%M%S.%fZ", stamp).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
+        Some((Uuid::try_parse(uid).ok()?, start)).filter(|_| self.kind == Kind::Clip)
     }
 
     /// What kind of item it is.
@@ -135,6 +145,14 @@ mod tests {
         for strange in ["", "clip", "clip_x_0_y", "notes.txt", "utterance_20261122T101518.250000Z_12_zz"] {
             assert_eq!(ItemName::parse(strange), None, "{strange}");
         }
+    }
+
+    #[test]
+    fn a_clips_name_tells_its_run_and_its_start_to_the_microsecond() {
+        let start = time("2026-11-22T10:15:20.000031Z");
+        let name = ItemName::of(&Item::Clip { uid: UID, start, end: start });
+        assert_eq!(name.clip(), Some((UID, start)));
+        assert_eq!(ItemName::of(&utterance()).clip(), None);
     }
 
     #[test]

@@ -1,4 +1,8 @@
-//! Trying again until it works. EDGE: it waits.
+//! Trying again until it works. EDGE: it waits. What is tried, and when, is decided by the files beside it, which are
+//! PURE.
+
+mod ladder;
+mod vitals;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -7,6 +11,9 @@ use std::time::{Duration, Instant};
 use crate::capture::SourceError;
 use crate::event::{Event, Fault, Part};
 use crate::limits::{DEVICE_RETRY, STATUS_TICK};
+
+pub use ladder::{Ladder, Remedy, Rung};
+pub use vitals::{Trouble, Vitals};
 
 /// What becomes of a source that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +24,21 @@ pub enum OnFailure {
     GiveUp,
 }
 
+/// Why an attempt ended, and when the next one is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retry {
+    /// Now: it mends itself. Logged, and no fault.
+    AtOnce(String),
+    /// When a person, or the device, has had time: told as a fault.
+    Later(SourceError),
+}
+
+impl From<SourceError> for Retry {
+    fn from(error: SourceError) -> Self {
+        Self::Later(error)
+    }
+}
+
 /// Lets `attempt` record from a source until that ends or `stop` is set. Failures are told; while a source is missing
 /// the other stages go on.
 pub fn record(
@@ -24,12 +46,16 @@ pub fn record(
     on_failure: OnFailure,
     stop: &AtomicBool,
     tell: &dyn Fn(Event),
-    mut attempt: impl FnMut() -> Result<(), SourceError>,
+    mut attempt: impl FnMut() -> Result<(), Retry>,
 ) {
     while !stop.load(Ordering::Relaxed) {
         match attempt() {
             Ok(()) => break,
-            Err(error) => tell(Event::Fault(Fault::new(part, error.0))),
+            Err(Retry::AtOnce(why)) => {
+                log::warn!("{part}: {why}");
+                continue;
+            }
+            Err(Retry::Later(error)) => tell(Event::Fault(Fault::new(part, error.0))),
         }
         if on_failure == OnFailure::GiveUp {
             break;
@@ -56,7 +82,7 @@ mod tests {
         let told = RefCell::new(Vec::new());
         let stop = AtomicBool::new(false);
         let tell = |event| told.borrow_mut().push(event);
-        record(Part::Camera, OnFailure::GiveUp, &stop, &tell, || Err(SourceError("broken".into())));
+        record(Part::Camera, OnFailure::GiveUp, &stop, &tell, || Err(SourceError("broken".into()).into()));
         assert_eq!(*told.borrow(), [Event::Fault(Fault::new(Part::Camera, "broken"))]);
     }
 
@@ -66,7 +92,7 @@ mod tests {
         let mut tries = 0;
         record(Part::Microphone, OnFailure::TryAgain, &stop, &|_| {}, || {
             tries += 1;
-            if tries < 2 { Err(SourceError("busy".into())) } else { Ok(()) }
+            if tries < 2 { Err(SourceError("busy".into()).into()) } else { Ok(()) }
         });
         assert_eq!(tries, 2);
     }

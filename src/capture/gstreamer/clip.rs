@@ -1,40 +1,54 @@
 //! One clip's file: a small pipeline of its own, so that a full disk ends a clip and never the pictures.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
+use uuid::Uuid;
 
+use super::video::sink_pad;
 use super::{Pipeline, describe};
 use crate::capture::SourceError;
-use crate::limits::CLIP_CLOSE_TIMEOUT;
+use crate::durable;
+use crate::limits::{CLIP_CLOSE_TIMEOUT, CLIP_UNWRITTEN_BYTES};
 
 /// Writes encoded frames into a fragmented MP4, which a finished clip's index turns into an ordinary one. Killed before
-/// that, all whole seconds can be read (durability rule 3).
+/// that, all whole seconds can be read; each is durable before the next is over (durability rule 3).
 #[derive(Debug)]
 pub struct ClipWriter {
     pipeline: Pipeline,
     source: gst_app::AppSrc,
+    uid: Uuid,
     path: PathBuf,
     started: Duration,
 }
 
 impl ClipWriter {
-    /// Begins a file for frames of these caps, the first of which has the running time `started`.
-    pub fn create(path: &Path, caps: &gst::CapsRef, started: Duration) -> Result<Self, SourceError> {
+    /// Begins a file for frames of these caps, the first of which has the running time `started`; `uid` is the run it
+    /// belongs to.
+    pub fn create(uid: Uuid, path: &Path, caps: &gst::CapsRef, started: Duration) -> Result<Self, SourceError> {
         let pipeline = Pipeline::parse(
             "appsrc name=frames format=time block=true \
              ! video/x-h264 ! mp4mux fragment-duration=1000 fragment-mode=first-moov-then-finalise \
-             ! filesink name=file",
+             ! filesink name=file buffer-mode=unbuffered",
         )?;
         let source: gst_app::AppSrc =
             pipeline.element("frames")?.downcast().map_err(|_| SourceError("frames is no appsrc".into()))?;
         source.set_caps(Some(&caps.to_owned()));
-        pipeline.element("file")?.set_property("location", path);
+        source.set_max_bytes(CLIP_UNWRITTEN_BYTES);
+        let file = pipeline.element("file")?;
+        file.set_property("location", path);
+        flush_fragments(&sink_pad(&file)?, path.into());
         pipeline.play()?;
-        Ok(Self { pipeline, source, path: path.into(), started })
+        Ok(Self { pipeline, source, uid, path: path.into(), started })
+    }
+
+    /// The run it belongs to.
+    pub fn uid(&self) -> Uuid {
+        self.uid
     }
 
     /// When its first frame was, in running time.
@@ -67,4 +81,24 @@ impl ClipWriter {
             None => Ok(self.path),
         }
     }
+}
+
+/// Makes each fragment durable when the next one begins, in the thread that writes: a card that is slow holds up
+/// nobody else.
+fn flush_fragments(pad: &gst::Pad, path: PathBuf) {
+    /// The box that ends a fragment: in this mode its frames stand before it.
+    const END: &[u8] = b"moof";
+    let state = Mutex::new((false, true));
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let bytes = info.buffer().and_then(|buffer| buffer.map_readable().ok());
+        let is_end = bytes.is_some_and(|bytes| bytes.get(4..8) == Some(END));
+        let (was_end, is_first) = &mut *state.lock().expect("no panic while held");
+        if std::mem::replace(was_end, is_end)
+            && let Err(error) = durable::flush(&path, std::mem::take(is_first))
+        {
+            // The clip's end will meet the same card, and tell.
+            log::debug!("{} is not durable yet: {error}", path.display());
+        }
+        gst::PadProbeReturn::Ok
+    });
 }

@@ -1,46 +1,75 @@
-//! Which H.264 encoder, and how it is asked.
+//! Which encoders are installed, and how fast they are.
 
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
 use gstreamer as gst;
 
+use super::Pipeline;
 use crate::capture::SourceError;
+use crate::capture::encoder::{Encoder, Found, Memory, Software, V4l2Encoder};
+use crate::capture::pipeline::{self, Frames};
+use crate::capture::v4l;
 use crate::config::VideoConfig;
 
-/// About 1.1 Mbit/s at 640x480 and 24 frames a second: 3 MB a clip, and faces stay recognisable.
-const MILLIBITS_PER_PIXEL: u64 = 150;
+/// A second's worth and more: an encoder's first frames are slower than the rest.
+const TRIAL_FRAMES: u32 = 48;
 
-/// The hardware takes its bit rate in these steps (bcm2835-codec).
-const BIT_RATE_STEP: u64 = 25_000;
+/// How long a trial may take: an encoder slower than ten frames a second is not worth an exact figure.
+const TRIAL_PATIENCE: Duration = Duration::from_secs(5);
 
-/// In order of preference: the Pi's hardware costs next to no processor time.
-const ENCODERS: [&str; 3] = ["v4l2h264enc", "x264enc", "openh264enc"];
-
-/// The encoders that are installed, best first.
-pub fn encoders() -> Vec<&'static str> {
-    ENCODERS.into_iter().filter(|name| gst::ElementFactory::find(name).is_some()).collect()
+/// Looks for encoders, and asks the devices of those in hardware who they are.
+pub fn find_encoders() -> Found {
+    let software = Software::ALL.into_iter().filter(|one| gst::ElementFactory::find(one.element()).is_some());
+    Found { v4l2: v4l2_encoders(), software: software.collect() }
 }
 
-/// The best encoder as a part of a pipeline description: raw I420 in, H.264 out, a key frame a second at least, no
-/// frame that refers to a later one.
-pub fn description(video: &VideoConfig) -> Result<String, SourceError> {
-    let pixels_per_s = u64::from(video.width) * u64::from(video.height) * u64::from(video.frame_rate);
-    let bit_rate = (pixels_per_s * MILLIBITS_PER_PIXEL / 1000).next_multiple_of(BIT_RATE_STEP);
-    let (kilobit_rate, rate) = (bit_rate / 1000, video.frame_rate);
-    match encoders().first() {
-        // The level must stand in the caps: left out, the driver takes level 1. An I period of 1 hangs it.
-        Some(&"v4l2h264enc") => Ok(format!(
-            "v4l2h264enc name=encoder extra-controls=\"controls,repeat_sequence_header=1,video_bitrate={bit_rate},\
-             h264_i_frame_period={}\" ! video/x-h264,profile=(string)high,level=(string)4",
-            rate.max(2)
-        )),
-        Some(&"x264enc") => Ok(format!(
-            "x264enc name=encoder tune=zerolatency speed-preset=ultrafast bitrate={kilobit_rate} key-int-max={rate}"
-        )),
-        Some(&"openh264enc") => {
-            Ok(format!("openh264enc name=encoder complexity=low bitrate={bit_rate} gop-size={rate}"))
+/// GStreamer makes an element for each device that encodes: the first is named `v4l2h264enc`, a further one with its
+/// device's name within (gstv4l2videoenc.c, `gst_v4l2_video_enc_register`); the device is a property that can be read.
+fn v4l2_encoders() -> Vec<V4l2Encoder> {
+    let factories = gst::ElementFactory::factories_with_type(
+        gst::ElementFactoryType::VIDEO_ENCODER | gst::ElementFactoryType::HARDWARE,
+        gst::Rank::NONE,
+    );
+    let plain = gst::ElementFactory::factories_with_type(gst::ElementFactoryType::VIDEO_ENCODER, gst::Rank::NONE);
+    let mut names: Vec<String> = factories.iter().chain(plain.iter()).map(|factory| factory.name().into()).collect();
+    names.retain(|name| name.starts_with("v4l2") && name.ends_with("h264enc"));
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().filter_map(v4l2_encoder).collect()
+}
+
+fn v4l2_encoder(element: String) -> Option<V4l2Encoder> {
+    let made = gst::ElementFactory::make(&element).build().ok()?;
+    made.find_property("device")?;
+    let device: Option<String> = made.property("device");
+    let device = device?;
+    match v4l::driver(&device) {
+        Ok(driver) => Some(V4l2Encoder { element, device, driver }),
+        Err(error) => {
+            log::debug!("{device} is left out: {error}");
+            None
         }
-        _ => Err(SourceError(
-            "no H.264 encoder is installed; install GStreamer's ugly plugins (x264enc) or bad plugins (openh264enc)"
-                .into(),
-        )),
     }
+}
+
+/// Frames a second that the encoder makes of a lively picture when nothing holds it up.
+///
+/// # Errors
+/// When it does not encode at all.
+pub fn trial_rate(encoder: &Encoder, config: &VideoConfig) -> Result<f64, SourceError> {
+    let frames = Frames { rate: f64::from(config.frame_rate), are_jpeg: false };
+    let part = pipeline::encoder_part(encoder, config, frames, Memory::Copied);
+    let pipeline = Pipeline::parse(&pipeline::trial(config, &part, TRIAL_FRAMES))?;
+    let encoded = super::video::count(&super::video::sink_pad(&pipeline.element("encoded")?)?);
+    let began = Instant::now();
+    pipeline.play()?;
+    let bus = pipeline.0.bus().ok_or_else(|| SourceError("a pipeline without a bus".into()))?;
+    let patience = gst::ClockTime::try_from(TRIAL_PATIENCE).ok();
+    let message = bus.timed_pop_filtered(patience, &[gst::MessageType::Eos, gst::MessageType::Error]);
+    if let Some(error) = message.as_ref().and_then(super::describe) {
+        return Err(SourceError(error));
+    }
+    let frames = encoded.load(std::sync::atomic::Ordering::Relaxed);
+    Ok(frames as f64 / began.elapsed().as_secs_f64())
 }

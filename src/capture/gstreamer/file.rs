@@ -10,8 +10,10 @@ use gstreamer_app as gst_app;
 use gstreamer_pbutils as pbutils;
 use jiff::Timestamp;
 
-use super::video::{Video, description};
+use super::video::Video;
 use super::{Pipeline, running_time};
+use crate::capture::encoder::{Encoder, Memory};
+use crate::capture::pipeline::{self, Frames};
 use crate::capture::schedule::ending_at;
 use crate::capture::timeline::Timeline;
 use crate::capture::{SoundSource, SourceError};
@@ -43,11 +45,16 @@ pub struct File {
 }
 
 impl File {
-    /// Opens a file; [`File::play`] starts it. Without a `config` for its pictures, only its sound is played.
+    /// Opens a file; [`File::play`] starts it. Without an encoder for its pictures, only its sound is played.
     ///
     /// # Errors
     /// When it is not there, or nothing in it can be decoded.
-    pub fn open(path: &Path, pace: Pace, config: Option<&VideoConfig>, clock: &dyn Clock) -> Result<Self, SourceError> {
+    pub fn open(
+        path: &Path,
+        pace: Pace,
+        pictures: Option<(&VideoConfig, &Encoder)>,
+        clock: &dyn Clock,
+    ) -> Result<Self, SourceError> {
         let unusable = |cause: &dyn std::fmt::Display| SourceError(format!("cannot play {}: {cause}", path.display()));
         let absolute = path.canonicalize().map_err(|error| unusable(&error))?;
         let uri = gst::glib::filename_to_uri(&absolute, None).map_err(|error| unusable(&error))?;
@@ -55,9 +62,9 @@ impl File {
             .and_then(|discoverer| discoverer.discover_uri(&uri))
             .map_err(|error| unusable(&error))?;
         let has_sound = !info.audio_streams().is_empty();
-        let pictures = info.video_streams().into_iter().next();
-        let frame_rate = pictures.as_ref().map_or(0.0, |video| fraction(video.framerate()));
-        let config = config.filter(|_| pictures.is_some());
+        let stream = info.video_streams().into_iter().next();
+        let rate = stream.as_ref().map_or(0.0, |video| fraction(video.framerate()));
+        let pictures = pictures.filter(|_| stream.is_some());
         let keep_pace = pace == Pace::Live;
 
         let mut parts = vec!["uridecodebin name=file".to_owned()];
@@ -68,8 +75,10 @@ impl File {
                  ! appsink name=sound sync={keep_pace} max-buffers=50"
             ));
         }
-        if let Some(config) = config {
-            parts.push(format!("file. ! queue ! {}", description(config, frame_rate, keep_pace)?));
+        if let Some((config, encoder)) = pictures {
+            let frames = Frames { rate, are_jpeg: false };
+            let encoder = pipeline::encoder_part(encoder, config, frames, Memory::Copied);
+            parts.push(format!("file. ! queue ! {}", pipeline::branches(config, frames, &encoder, keep_pace)));
         }
         if parts.len() == 1 {
             return Err(unusable(&"it holds neither sound nor pictures"));
@@ -87,8 +96,8 @@ impl File {
             None
         };
         let timeline = Arc::new(Mutex::new(Timeline::starting_at(epoch)));
-        let tap = |config| Video::tap(Arc::clone(&pipeline), timeline, config, None);
-        let video = config.map(tap).transpose()?;
+        let tap = |(config, _)| Video::tap(Arc::clone(&pipeline), timeline, config, None);
+        let video = pictures.map(tap).transpose()?;
         Ok(Self { sound, video, pipeline })
     }
 

@@ -1,13 +1,14 @@
 //! Pictures, and recorded files, through GStreamer. EDGE: the only folder that imports it. 1.22 is the oldest supported.
 //!
 //! ```text
-//! camera | test picture | file ─> I420 ─> tee ─> encoder ─> h264parse ─> appsink ─> clip files
-//!                                          └──> first frame of a second ─> jpegenc ─> appsink
+//! camera | test picture | file ─> tee ─> encoder ─> h264parse ─> appsink ─> clip files
+//!                                  └──> first frame of a second ─> JPEG ─> appsink
 //! ```
 
 mod clip;
 mod encoder;
 mod file;
+mod libcamera;
 mod video;
 
 use std::time::Duration;
@@ -16,11 +17,13 @@ use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 
-pub use encoder::encoders;
+pub use encoder::{find_encoders, trial_rate};
 pub use file::{File, FileSound, Pace};
-pub use video::{Video, VideoSource};
+pub use libcamera::cameras as libcamera_cameras;
+pub use video::{Desk, Stopped, Video, snapshot};
 
 use super::SourceError;
+use crate::supervise::Trouble;
 
 /// Must be called before anything else here.
 ///
@@ -56,6 +59,28 @@ impl Pipeline {
     fn appsink(&self, name: &str) -> Result<gst_app::AppSink, SourceError> {
         let sink = self.element(name)?.downcast();
         sink.map_err(|_| SourceError(format!("{name} is no appsink")))
+    }
+
+    /// Like [`Pipeline::play`], for one that has a camera.
+    fn start(&self) -> Result<(), Trouble> {
+        self.0.set_state(gst::State::Playing).map(drop).map_err(|_| {
+            self.trouble()
+                .unwrap_or_else(|| Trouble::Encoder("the pipeline does not start, and does not say why".into()))
+        })
+    }
+
+    /// The first error on the bus that has not been taken yet, and whose it is.
+    fn trouble(&self) -> Option<Trouble> {
+        let message = self.0.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+        let gst::MessageView::Error(error) = message.view() else { return None };
+        let text = describe(&message)?;
+        let is_camera = message.src().is_some_and(|source| source.name() == "camera");
+        // Of a device that is gone or busy the camera's element tells as of a resource; what it says of the stream comes
+        // from behind it.
+        Some(match is_camera && error.error().kind::<gst::ResourceError>().is_some() {
+            true => Trouble::Camera(text),
+            false => Trouble::Encoder(text),
+        })
     }
 
     /// The first error on the bus that has not been taken yet.

@@ -1,7 +1,7 @@
 //! From a stream of pictures to clips and single pictures.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -10,113 +10,95 @@ use gst::prelude::*;
 use gstreamer as gst;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
+use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::clip::ClipWriter;
-use super::{Pipeline, encoder, running_time};
-use crate::capture::camera::{Choice, PixelSource};
+use super::{Pipeline, running_time};
+use crate::capture::encoder::Memory;
+use crate::capture::pipeline::{self, VideoSource};
+use crate::capture::run::Run;
 use crate::capture::schedule::{Clips, Cut, KeyFrames, Pictures, frame_length};
 use crate::capture::timeline::Timeline;
 use crate::capture::{Seen, SourceError};
 use crate::clock::{Clock, signed};
 use crate::config::VideoConfig;
-use crate::limits::PICTURE_STALL;
+use crate::limits::CAMERA_SETTLE;
+use crate::supervise::{Trouble, Vitals};
 
 /// How long one wait for a frame lasts at most, so that errors and a stop are noticed.
 const LONGEST_WAIT: gst::ClockTime = gst::ClockTime::from_mseconds(250);
-
-/// Encoded frames that may wait while a clip is being closed: a few seconds' worth.
-const ENCODED_IN_FLIGHT: u32 = 120;
-
-/// Pictures that may wait: some seconds' worth.
-const PICTURES_IN_FLIGHT: u32 = 8;
-
-/// Where pictures come from, live.
-#[derive(Debug, Clone, PartialEq)]
-pub enum VideoSource {
-    /// A V4L2 camera.
-    Camera {
-        /// Its device file.
-        device: String,
-        /// The format it is opened in.
-        format: Choice,
-    },
-    /// GStreamer's moving ball.
-    Test,
-}
-
-impl std::fmt::Display for VideoSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Test => f.write_str("test picture"),
-            Self::Camera { device, format: Choice { fourcc, width, height, frame_rate, .. } } => {
-                write!(f, "{device}, {fourcc} {width}x{height} at {frame_rate}")
-            }
-        }
-    }
-}
 
 /// A stream of pictures on its way to clips and pictures.
 #[derive(Debug)]
 pub struct Video {
     clips: gst_app::AppSink,
     pictures: gst_app::AppSink,
+    encoder_input: Arc<AtomicU64>,
     timeline: Arc<Mutex<Timeline>>,
     config: VideoConfig,
     pipeline: Arc<Pipeline>,
 }
 
+/// Where recordings go.
+pub struct Desk<'a> {
+    /// The run they belong to.
+    pub run: &'a Mutex<Run>,
+    /// Makes the id of a new run.
+    pub fresh: &'a (dyn Fn() -> Uuid + Sync),
+    /// The file for a clip of this run that begins at this time.
+    pub clip_file: &'a (dyn Fn(Uuid, Timestamp) -> PathBuf + Sync),
+    /// Takes what is finished.
+    pub tell: &'a (dyn Fn(Seen) + Sync),
+    /// Ends the recording.
+    pub stop: &'a AtomicBool,
+}
+
+/// Why a recording ended that was not told to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// What was wrong.
+    pub trouble: Trouble,
+    /// From the first encoded frame to the last; `None`: there was none.
+    pub ran: Option<Duration>,
+}
+
 impl Video {
-    /// Opens a live source and starts it.
-    pub fn open(source: &VideoSource, config: &VideoConfig, clock: Arc<dyn Clock>) -> Result<Self, SourceError> {
-        let VideoConfig { width, height, frame_rate, .. } = config;
-        let source_description = match source {
-            VideoSource::Test => format!(
-                "videotestsrc is-live=true pattern=ball background-color=0xff1d3557 foreground-color=0xffffb703 \
-                 ! video/x-raw,format=I420,width={width},height={height},framerate={frame_rate}/1"
-            ),
-            VideoSource::Camera { format, .. } => {
-                let Choice { width, height, frame_rate, .. } = format;
-                // Cameras say 29.97 in fractions of their own; one of a hundred to either side is the same rate.
-                let hundredths = [0.99, 1.01].map(|factor| (frame_rate * factor * 100.0).round());
-                let size = format!(
-                    "width={width},height={height},framerate=(fraction)[{}/100,{}/100]",
-                    hundredths[0], hundredths[1]
-                );
-                match format.source {
-                    PixelSource::Mjpeg => {
-                        format!("v4l2src name=camera ! image/jpeg,{size} ! jpegdec")
-                    }
-                    PixelSource::Raw => {
-                        format!("v4l2src name=camera ! video/x-raw,{size}")
-                    }
-                }
-            }
-        };
-        let source_rate = match source {
-            VideoSource::Camera { format, .. } => format.frame_rate,
-            VideoSource::Test => f64::from(*frame_rate),
-        };
-        let description = description(config, source_rate, false)?;
-        let pipeline = Pipeline::parse(&format!("{source_description} ! {description}"))?;
-        if let VideoSource::Camera { device, .. } = source {
-            pipeline.element("camera")?.set_property("device", device);
+    /// Opens a live source and starts it. `encoder` is what [`pipeline::encoder_part`] says of an encoder.
+    ///
+    /// # Errors
+    /// When the camera cannot be opened or the pipeline cannot be built.
+    pub fn open(
+        source: &VideoSource,
+        config: &VideoConfig,
+        encoder: &str,
+        memory: Memory,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Trouble> {
+        let not_built = |error: SourceError| Trouble::Encoder(error.0);
+        let pipeline = Pipeline::parse(&pipeline::live(source, config, encoder, memory)).map_err(not_built)?;
+        if let Some((property, value)) = source.property() {
+            pipeline.element("camera").map_err(not_built)?.set_property(property, value);
         }
         // V4L2 stamps frames with CLOCK_MONOTONIC, which is this clock.
         pipeline.0.use_clock(Some(&gst::SystemClock::obtain()));
         let timeline = Arc::new(Mutex::new(Timeline::starting_at(clock.now())));
-        let video = Self::tap(Arc::new(pipeline), timeline, config, Some(clock))?;
-        video.pipeline.play()?;
+        let video = Self::tap(Arc::new(pipeline), timeline, config, Some(clock)).map_err(not_built)?;
+        video.pipeline.start()?;
         Ok(video)
     }
 
-    /// Taps a pipeline that holds what [`description`] describes. With a clock, the time line follows it.
+    /// Taps a pipeline that holds what [`pipeline::branches`] describes. With a clock, the time line follows it.
     pub(super) fn tap(
         pipeline: Arc<Pipeline>,
         timeline: Arc<Mutex<Timeline>>,
         config: &VideoConfig,
         clock: Option<Arc<dyn Clock>>,
     ) -> Result<Self, SourceError> {
-        let encoder = sink_pad(&pipeline.element("encoder")?)?;
+        let element = pipeline.element("encoder")?;
+        let encoder = sink_pad(&element)?;
+        let encoder_input = count(&encoder);
+        let weak_element = element.downgrade();
         let mut key_frames = KeyFrames::every(config.video_length_s);
         let (weak, line) = (pipeline.0.downgrade(), Arc::clone(&timeline));
         on_frame(&encoder, move |pad, running| {
@@ -134,69 +116,70 @@ impl Video {
                     .all_headers(true)
                     .build();
                 pad.send_event(event);
+                weak_element.upgrade().iter().for_each(force_key_frame);
             }
             Keep::Yes
         });
 
-        let jpeg = sink_pad(&pipeline.element("jpeg")?)?;
+        let picture = sink_pad(&pipeline.element("picture")?)?;
         let mut pictures = Pictures::every(config.frame_interval_s);
         let line = Arc::clone(&timeline);
-        on_frame(&jpeg, move |_, running| {
+        on_frame(&picture, move |_, running| {
             let taken = line.lock().expect("no panic while held").wall(running);
             if pictures.wanted(taken) { Keep::Yes } else { Keep::No }
         });
         Ok(Self {
             clips: pipeline.appsink("clips")?,
             pictures: pipeline.appsink("pictures")?,
+            encoder_input,
             timeline,
             config: config.clone(),
             pipeline,
         })
     }
 
-    /// Records until `stop` is set or the source has ended; clips are written in `scratch`.
+    /// Records until it is told to stop or the source has ended.
     ///
     /// # Errors
     /// When the source fails or gives nothing more. What was recorded before has been told.
-    pub fn record(&self, scratch: &Path, stop: &AtomicBool, tell: &(dyn Fn(Seen) + Sync)) -> Result<(), SourceError> {
+    pub fn record(&self, desk: &Desk) -> Result<(), Stopped> {
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
-            scope.spawn(|| self.take_pictures(&over, tell));
-            let result = self.record_clips(scratch, stop, tell);
+            scope.spawn(|| self.take_pictures(&over, desk));
+            let result = self.record_clips(desk);
             over.store(true, Ordering::Relaxed);
             result
         })
     }
 
-    fn take_pictures(&self, over: &AtomicBool, tell: &dyn Fn(Seen)) {
+    fn take_pictures(&self, over: &AtomicBool, desk: &Desk) {
         while !over.load(Ordering::Relaxed) && !self.pictures.is_eos() {
             let Some(sample) = self.pictures.try_pull_sample(LONGEST_WAIT) else { continue };
             let (Some(running), Some(buffer)) = (running_time(&sample), sample.buffer()) else { continue };
             let Ok(jpeg) = buffer.map_readable() else { continue };
-            tell(Seen::Picture { taken: self.wall(running), jpeg: jpeg.to_vec() });
+            let taken = self.wall(running);
+            let uid = desk.run.lock().expect("no panic while held").of_picture(taken, desk.fresh);
+            (desk.tell)(Seen::Picture { uid, taken, jpeg: jpeg.to_vec() });
         }
     }
 
-    fn record_clips(&self, scratch: &Path, stop: &AtomicBool, tell: &dyn Fn(Seen)) -> Result<(), SourceError> {
+    fn record_clips(&self, desk: &Desk) -> Result<(), Stopped> {
         let mut schedule = Clips::of(self.config.video_length_s);
         let mut open: Option<ClipWriter> = None;
-        let mut until = Duration::ZERO;
-        let mut silent = Duration::ZERO;
+        let (mut first, mut until) = (None, Duration::ZERO);
+        let mut vitals = Vitals::default();
         let result = loop {
-            if stop.load(Ordering::Relaxed) || self.clips.is_eos() {
+            if desk.stop.load(Ordering::Relaxed) || self.clips.is_eos() {
                 break Ok(());
             }
             let Some(sample) = self.clips.try_pull_sample(LONGEST_WAIT) else {
-                silent += LONGEST_WAIT.into();
-                match self.pipeline.error() {
-                    Some(error) => break Err(SourceError(error)),
-                    None if silent >= PICTURE_STALL => {
-                        break Err(SourceError(format!("no picture for {} s", PICTURE_STALL.as_secs())));
-                    }
+                let hang = vitals.waited(LONGEST_WAIT.into(), self.encoder_input.load(Ordering::Relaxed));
+                match self.pipeline.trouble().or(hang) {
+                    Some(trouble) => break Err(trouble),
                     None => continue,
                 }
             };
-            silent = Duration::ZERO;
+            vitals.came_out();
             let (Some(running), Some(buffer), Some(caps)) = (running_time(&sample), sample.buffer(), sample.caps())
             else {
                 continue;
@@ -204,59 +187,93 @@ impl Video {
             let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             let cut = schedule.on_frame(running, is_key, &self.timeline.lock().expect("no panic while held"));
             if cut == Cut::Begin {
-                self.close(open.take(), running, &schedule, tell);
-                let path = scratch.join(format!("{}.mp4", running.as_nanos()));
-                open = ClipWriter::create(&path, caps, running).map_err(|error| tell(Seen::ClipLost(error.0))).ok();
+                self.close(open.take(), running, &schedule, desk);
+                let start = self.wall(running);
+                let uid = desk.run.lock().expect("no panic while held").of_clip(start, desk.fresh);
+                let file = (desk.clip_file)(uid, start);
+                open = ClipWriter::create(uid, &file, caps, running)
+                    .map_err(|error| (desk.tell)(Seen::ClipLost(error.0)))
+                    .ok();
             }
             if let Some(clip) = &open
                 && let Err(error) = clip.push(buffer, running)
             {
-                tell(Seen::ClipLost(error.0));
+                (desk.tell)(Seen::ClipLost(error.0));
                 open = None;
             }
             until = running + buffer.duration().map_or(frame_length(self.config.frame_rate), Duration::from);
+            first.get_or_insert(running);
         };
-        self.close(open, until, &schedule, tell);
-        result
+        self.close(open, until, &schedule, desk);
+        result.map_err(|trouble| Stopped { trouble, ran: first.map(|first| until.saturating_sub(first)) })
     }
 
-    fn close(&self, clip: Option<ClipWriter>, until: Duration, schedule: &Clips, tell: &dyn Fn(Seen)) {
+    fn close(&self, clip: Option<ClipWriter>, until: Duration, schedule: &Clips, desk: &Desk) {
         let Some(clip) = clip else { return };
         let (start, end) = schedule.bounds(clip.started(), until, &self.timeline.lock().expect("no panic while held"));
+        let uid = clip.uid();
         match clip.finish() {
-            Ok(file) => tell(Seen::Clip { start, end, file }),
-            Err(error) => tell(Seen::ClipLost(error.0)),
+            Ok(file) => (desk.tell)(Seen::Clip { uid, start, end, file }),
+            Err(error) => (desk.tell)(Seen::ClipLost(error.0)),
         }
     }
 
-    fn wall(&self, running: Duration) -> jiff::Timestamp {
+    fn wall(&self, running: Duration) -> Timestamp {
         self.timeline.lock().expect("no panic while held").wall(running)
     }
 }
 
-/// What every source of pictures leads into. `source_rate` is in frames a second; `keep_pace`: frames are handed out at
-/// the time they are due.
-pub(super) fn description(config: &VideoConfig, source_rate: f64, keep_pace: bool) -> Result<String, SourceError> {
-    let VideoConfig { width, height, frame_rate, .. } = config;
-    let encoder = encoder::description(config)?;
-    // Only where there are too many: of frames whose time stamps were rounded, videorate would take some for surplus.
-    let thinned = if source_rate > f64::from(*frame_rate) + 0.5 {
-        format!("videorate drop-only=true ! video/x-raw,framerate={frame_rate}/1 ! ")
-    } else {
-        String::new()
-    };
-    // I420 is said explicitly: of an RGB picture x264 would make 4:4:4, which browsers do not play.
-    Ok(format!(
-        "{thinned}videoscale ! videoconvert \
-         ! video/x-raw,format=I420,width={width},height={height},pixel-aspect-ratio=1/1 \
-         ! tee name=frames \
-         frames. ! queue ! {encoder} ! h264parse ! video/x-h264,stream-format=avc,alignment=au \
-         ! appsink name=clips sync={keep_pace} max-buffers={ENCODED_IN_FLIGHT} \
-         frames. ! queue ! jpegenc name=jpeg ! appsink name=pictures sync={keep_pace} max-buffers={PICTURES_IN_FLIGHT}"
-    ))
+/// One picture of a live source, as JPEG, when it has settled.
+///
+/// # Errors
+/// When the source gives none.
+pub fn snapshot(source: &VideoSource, config: &VideoConfig) -> Result<Vec<u8>, SourceError> {
+    let pipeline = Pipeline::parse(&pipeline::snapshot(source, config))?;
+    if let Some((property, value)) = source.property() {
+        pipeline.element("camera")?.set_property(property, value);
+    }
+    let pictures = pipeline.appsink("pictures")?;
+    let as_error = |trouble: Trouble| SourceError(trouble.to_string());
+    pipeline.start().map_err(as_error)?;
+    let (mut vitals, mut first) = (Vitals::default(), None);
+    loop {
+        let Some(sample) = pictures.try_pull_sample(LONGEST_WAIT) else {
+            match pipeline.trouble().or(vitals.waited(LONGEST_WAIT.into(), 0)) {
+                Some(trouble) => return Err(as_error(trouble)),
+                None => continue,
+            }
+        };
+        vitals.came_out();
+        let taken = running_time(&sample).unwrap_or_default();
+        if taken >= *first.get_or_insert(taken) + CAMERA_SETTLE {
+            let jpeg = sample.buffer().and_then(|buffer| buffer.map_readable().ok());
+            return jpeg
+                .map(|jpeg| jpeg.to_vec())
+                .ok_or_else(|| SourceError("the camera gave an empty picture".into()));
+        }
+    }
 }
 
-fn sink_pad(element: &gst::Element) -> Result<gst::Pad, SourceError> {
+/// Counts the frames that arrive at a pad.
+pub(super) fn count(pad: &gst::Pad) -> Arc<AtomicU64> {
+    let frames = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&frames);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+    frames
+}
+
+/// V4L2's encoders pass over the event that asks for a key frame; the driver has a control for it, which can be set
+/// while the device is open (gstv4l2object.c, `PROP_EXTRA_CONTROLS`).
+fn force_key_frame(encoder: &gst::Element) {
+    if encoder.has_property("extra-controls") {
+        encoder.set_property("extra-controls", gst::Structure::builder("controls").field("force_key_frame", 1).build());
+    }
+}
+
+pub(super) fn sink_pad(element: &gst::Element) -> Result<gst::Pad, SourceError> {
     element.static_pad("sink").ok_or_else(|| SourceError(format!("{} has no input", element.name())))
 }
 
@@ -284,3 +301,6 @@ fn on_frame(pad: &gst::Pad, decide: impl FnMut(&gst::Pad, Duration) -> Keep + Se
         gst::PadProbeReturn::Ok
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+use std::collections::HashSet;
+use std::str::FromStr;
+use std::time::Instant;
+
+use super::*;
+use crate::capture::encoder::{self, Found, HARDWARE_DRIVER, Hardware, V4l2Encoder};
+use crate::capture::gstreamer::find_encoders;
+use crate::capture::pipeline::Frames;
+use crate::clock::SystemClock;
+
+fn config(frame_rate: u32) -> VideoConfig {
+    VideoConfig { camera: "test".into(), width: 160, height: 120, frame_rate, video_length_s: 1, frame_interval_s: 1 }
+}
+
+/// On a Pi, as far as the choice goes.
+fn hardware(element: &str) -> encoder::Encoder {
+    let found = V4l2Encoder { element: element.into(), device: "/dev/video11".into(), driver: HARDWARE_DRIVER.into() };
+    let found = Found { v4l2: vec![found], software: vec![] };
+    encoder::choose(&found, &config(12), Hardware::Allowed).expect("hardware")
+}
+
+/// Records for `length` and gives what was seen.
+fn seen(video: &Video, folder: &std::path::Path, length: Duration) -> Vec<Seen> {
+    let (run, stop, seen) = (Mutex::new(Run::new(Uuid::nil())), AtomicBool::new(false), Mutex::new(Vec::new()));
+    let began = Instant::now();
+    let desk = Desk {
+        run: &run,
+        fresh: &Uuid::new_v4,
+        clip_file: &|_, start| folder.join(format!("{}.mp4", start.as_nanosecond())),
+        tell: &|one| {
+            seen.lock().expect("no panic").push(one);
+            stop.fetch_or(began.elapsed() >= length, Ordering::Relaxed);
+        },
+        stop: &stop,
+    };
+    video.record(&desk).expect("it records");
+    seen.into_inner().expect("no panic")
+}
+
+#[test]
+fn a_camera_that_gives_jpeg_has_its_own_bytes_kept_and_every_other_frame_thinned_before_it_is_decoded() {
+    crate::capture::gstreamer::init().expect("GStreamer");
+    let config = config(12);
+    let frames = Frames { rate: 24.0, are_jpeg: true };
+    let encoder = encoder::choose(&find_encoders(), &config, Hardware::Failed).expect("an encoder");
+    let part = pipeline::encoder_part(&encoder, &config, frames, Memory::Copied);
+    // A camera in all but its cable: its JPEG is of a quality of its own.
+    let pipeline = Pipeline::parse(&format!(
+        "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=160,height=120,framerate=24/1 \
+         ! jpegenc quality=40 ! identity name=camera ! {}",
+        pipeline::branches(&config, frames, &part, false)
+    ))
+    .expect("it is built");
+    let given = Arc::new(Mutex::new(HashSet::new()));
+    let noted = Arc::clone(&given);
+    let camera = pipeline.element("camera").and_then(|camera| sink_pad(&camera)).expect("a camera");
+    camera.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let bytes = info.buffer().and_then(|buffer| buffer.map_readable().ok()).map(|bytes| bytes.to_vec());
+        noted.lock().expect("no panic").extend(bytes);
+        gst::PadProbeReturn::Ok
+    });
+    let encoded = Arc::clone(&count(&sink_pad(&pipeline.element("encoder").expect("named")).expect("a pad")));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let timeline = Arc::new(Mutex::new(Timeline::starting_at(clock.now())));
+    let video = Video::tap(Arc::new(pipeline), timeline, &config, Some(clock)).expect("it is tapped");
+    video.pipeline.play().expect("it plays");
+    let folder = tempfile::tempdir().expect("a folder");
+    let seen = seen(&video, folder.path(), Duration::from_secs(3));
+
+    let given = given.lock().expect("no panic");
+    let pictures: Vec<_> =
+        seen.iter().filter_map(|one| if let Seen::Picture { jpeg, .. } = one { Some(jpeg) } else { None }).collect();
+    assert!(pictures.len() >= 3 && pictures.iter().all(|jpeg| given.contains(*jpeg)), "{} pictures", pictures.len());
+    assert!(seen.iter().any(|one| matches!(one, Seen::Clip { .. })));
+    let (encoded, given) = (encoded.load(Ordering::Relaxed), given.len() as u64);
+    assert!(encoded * 2 <= given + 4, "{encoded} frames were decoded of {given}");
+}
+
+#[test]
+fn only_the_frames_that_become_pictures_reach_the_jpeg_encoder() {
+    crate::capture::gstreamer::init().expect("GStreamer");
+    let config = config(24);
+    let encoder = encoder::choose(&find_encoders(), &config, Hardware::Failed).expect("an encoder");
+    let frames = VideoSource::Test.frames(&config);
+    let part = pipeline::encoder_part(&encoder, &config, frames, Memory::Copied);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let video = Video::open(&VideoSource::Test, &config, &part, Memory::Copied, clock).expect("it opens");
+    let jpeg = video
+        .pipeline
+        .0
+        .iterate_elements()
+        .into_iter()
+        .flatten()
+        .find(|element| element.factory().is_some_and(|factory| factory.name() == "jpegenc"));
+    let encoded = count(&sink_pad(&jpeg.expect("an encoder for pictures")).expect("a pad"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let seen = seen(&video, folder.path(), Duration::from_secs(3));
+    let pictures = seen.iter().filter(|one| matches!(one, Seen::Picture { .. })).count() as u64;
+    assert!(pictures >= 3 && encoded.load(Ordering::Relaxed) <= pictures + 1, "{encoded:?} for {pictures}");
+}
+
+#[test]
+fn a_snapshot_is_one_jpeg_of_the_wanted_size() {
+    crate::capture::gstreamer::init().expect("GStreamer");
+    let jpeg = snapshot(&VideoSource::Test, &config(12)).expect("a picture");
+    assert!(jpeg.starts_with(&[0xff, 0xd8]) && jpeg.ends_with(&[0xff, 0xd9]));
+}
+
+#[test]
+fn a_camera_that_is_not_there_is_the_cameras_trouble() {
+    crate::capture::gstreamer::init().expect("GStreamer");
+    let format = crate::capture::camera::Choice {
+        source: crate::capture::camera::PixelSource::Raw,
+        fourcc: "YUYV".into(),
+        width: 160,
+        height: 120,
+        frame_rate: 12.0,
+    };
+    let source = VideoSource::Camera { device: "/dev/video-that-is-not-there".into(), format };
+    let part = "videoconvert ! video/x-raw,format=I420 ! x264enc name=encoder";
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let opened = Video::open(&source, &config(12), part, Memory::Copied, clock);
+    assert!(
+        matches!(&opened, Err(Trouble::Camera(text)) if text.contains("/dev/video-that-is-not-there")),
+        "{opened:?}"
+    );
+}
+
+#[test]
+fn what_the_hardware_is_asked_for_is_understood_by_gstreamer() {
+    crate::capture::gstreamer::init().expect("GStreamer");
+    let part = hardware("v4l2h264enc").element(&config(12), Memory::Copied);
+    let (element, caps) = part.split_once(" ! ").expect("an element and its caps");
+    let caps = gst::Caps::from_str(caps).expect("caps");
+    let structure = caps.structure(0).expect("one");
+    assert_eq!((structure.get::<&str>("profile"), structure.get::<&str>("level")), (Ok("high"), Ok("4")));
+    let controls = element.split('"').nth(1).expect("controls in quotes");
+    let controls = gst::Structure::from_str(controls).expect("a structure");
+    assert_eq!(controls.get::<i32>("h264_i_frame_period"), Ok(12));
+    assert_eq!(controls.get::<i32>("repeat_sequence_header"), Ok(1));
+
+    if gst::ElementFactory::find("v4l2h264enc").is_none() {
+        eprintln!("SKIPPED: this machine has no v4l2h264enc; the pipeline with it was not built");
+        return;
+    }
+    let encoder = hardware("v4l2h264enc");
+    let frames = VideoSource::Test.frames(&config(12));
+    let part = pipeline::encoder_part(&encoder, &config(12), frames, Memory::Copied);
+    Pipeline::parse(&pipeline::live(&VideoSource::Test, &config(12), &part, Memory::Copied)).expect("it is built");
+}

@@ -1,0 +1,180 @@
+//! The picture stage: the camera, the encoder, and what is tried when either fails. EDGE.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use uuid::Uuid;
+
+use super::camera::{self, Wanted};
+use super::encoder::{self, Encoder, Hardware, Memory};
+use super::gstreamer::{Desk, Stopped, Video, find_encoders, libcamera_cameras, trial_rate};
+use super::pipeline::{self, VideoSource};
+use super::run::Run;
+use super::stages::Outlets;
+use super::{Seen, SourceError, v4l};
+use crate::config::VideoConfig;
+use crate::event::{Event, Part};
+use crate::spool::{Item, ItemName, Recording};
+use crate::supervise::{Ladder, Remedy, Retry, Rung, Trouble};
+
+/// How the next pipeline is to be built.
+#[derive(Debug, Clone)]
+struct Plan {
+    /// At a rate that can be held.
+    config: VideoConfig,
+    /// The encoder, in the words of a pipeline.
+    encoder: String,
+    memory: Memory,
+    /// What is said of it.
+    said: String,
+}
+
+/// Makes a plan for a source on one of the ladder's rungs.
+type Planner = dyn Fn(&VideoSource, &VideoConfig, Rung) -> Result<Plan, SourceError> + Send;
+
+/// Watches through one camera, from pipeline to pipeline.
+pub struct Watch {
+    config: VideoConfig,
+    ladder: Ladder,
+    plan: Box<Planner>,
+    run: Mutex<Run>,
+    said: String,
+}
+
+impl Watch {
+    /// What is seen belongs to the run `uid`.
+    pub fn new(config: &VideoConfig, uid: Uuid) -> Self {
+        Self::by_plan(config, uid, Box::new(plan))
+    }
+
+    fn by_plan(config: &VideoConfig, uid: Uuid, plan: Box<Planner>) -> Self {
+        let (ladder, run, said) = (Ladder::default(), Mutex::new(Run::new(uid)), String::new());
+        Self { config: config.clone(), ladder, plan, run, said }
+    }
+
+    /// Records from the camera until that fails or the stage is told to stop.
+    ///
+    /// # Errors
+    /// When it fails, with what is to be done about it.
+    pub fn record(&mut self, outlets: &Outlets) -> Result<(), Retry> {
+        let source = find_camera(&self.config)?;
+        let plan = (self.plan)(&source, &self.config, self.ladder.rung())?;
+        if self.said != plan.said {
+            log::info!("camera: {source}; encoder: {}", plan.said);
+            self.said.clone_from(&plan.said);
+        }
+        let clock = Arc::clone(&outlets.clock);
+        let opened = Video::open(&source, &plan.config, &plan.encoder, plan.memory, clock);
+        let opened = opened.map_err(|trouble| Stopped { trouble, ran: None });
+        let Err(Stopped { trouble, ran }) = opened.and_then(|video| self.see(&video, outlets)) else { return Ok(()) };
+        match self.ladder.after(&trouble, ran, plan.memory == Memory::Shared) {
+            Remedy::Rebuild => Err(Retry::AtOnce(format!("{trouble}; trying again"))),
+            Remedy::TellAndWait => Err(Retry::Later(failed(&source, &trouble))),
+        }
+    }
+
+    /// Records what a pipeline gives.
+    pub fn see(&self, video: &Video, outlets: &Outlets) -> Result<(), Stopped> {
+        let told = AtomicBool::new(false);
+        // The two appsinks are taken from by two threads, and a channel's sender is not shared between threads.
+        let keep = Mutex::new(outlets.keep.clone());
+        video.record(&Desk {
+            run: &self.run,
+            fresh: &Uuid::new_v4,
+            // Named as the item will be: a clip that a power cut leaves behind tells its run and its start.
+            clip_file: &|uid, start| outlets.scratch.join(ItemName::of(&Item::Clip { uid, start, end: start }).media()),
+            tell: &|seen: Seen| {
+                if !told.swap(true, Ordering::Relaxed) {
+                    (outlets.tell)(Event::Recording(Part::Camera));
+                }
+                // Waits for room: what is seen is held up, and at last lost by the source, only when the disk stands
+                // still. The keeper outlives the stages; without it there is nothing to keep for.
+                let _ = keep.lock().expect("no panic while held").send(Recording::Seen(seen));
+            },
+            stop: &outlets.stop,
+        })
+    }
+}
+
+fn failed(source: &VideoSource, trouble: &Trouble) -> SourceError {
+    match (source, trouble) {
+        (VideoSource::Test, _) => SourceError(trouble.to_string()),
+        (_, Trouble::Camera(text)) => {
+            let camera = source.property().map_or_else(String::new, |(_, name)| format!(" {name}"));
+            SourceError(format!("camera{camera}: {text}; plug it in again, or close the program that uses it"))
+        }
+        (_, Trouble::Encoder(text)) => SourceError(format!(
+            "pictures cannot be encoded, neither in hardware nor in software: {text}; a smaller --width and --height or a \
+             lower --frame_rate may help"
+        )),
+    }
+}
+
+/// The camera of the configuration, and the format that comes nearest to the one wished for.
+///
+/// # Errors
+/// When it is not there, or gives nothing that can be used.
+pub fn find_camera(config: &VideoConfig) -> Result<VideoSource, SourceError> {
+    let name = match config.camera.as_str() {
+        "test" => return Ok(VideoSource::Test),
+        "libcamera" => return libcamera().ok_or_else(|| SourceError(NO_LIBCAMERA.into())),
+        "auto" => None,
+        name => Some(name),
+    };
+    let cameras = v4l::list();
+    let camera = match (camera::choose_camera(&cameras, name), name) {
+        (Ok(camera), _) => camera,
+        (Err(error), None) => return libcamera().ok_or(error),
+        (Err(error), Some(_)) => return Err(error),
+    };
+    let wanted = Wanted { width: config.width, height: config.height, frame_rate: config.frame_rate };
+    match camera::choose_format(&camera.formats, &wanted) {
+        Some(format) => Ok(VideoSource::Camera { device: camera.device.clone(), format }),
+        None => Err(SourceError(format!(
+            "camera {} ({}) gives no format that can be used; choose another with --camera",
+            camera.device, camera.card
+        ))),
+    }
+}
+
+const NO_LIBCAMERA: &str =
+    "libcamera finds no camera; check its cable, and that GStreamer's libcamera plugin is installed";
+
+fn libcamera() -> Option<VideoSource> {
+    libcamera_cameras().into_iter().next().map(|name| VideoSource::Libcamera { name })
+}
+
+/// The encoder for pictures as they are configured.
+///
+/// # Errors
+/// When none is installed.
+pub fn find_encoder(config: &VideoConfig) -> Result<Encoder, SourceError> {
+    encoder::choose(&find_encoders(), config, Hardware::Allowed)
+}
+
+fn plan(source: &VideoSource, config: &VideoConfig, rung: Rung) -> Result<Plan, SourceError> {
+    let found = find_encoders();
+    let (encoder, memory, config, said) = match rung {
+        Rung::Preferred { memory, .. } => {
+            let encoder = encoder::choose(&found, config, Hardware::Allowed)?;
+            // Only pixels that a camera writes can be read where they are.
+            let can_share = encoder.is_hardware()
+                && matches!(source, VideoSource::Camera { .. })
+                && !source.frames(config).are_jpeg;
+            let said = encoder.to_string();
+            (encoder, if can_share { memory } else { Memory::Copied }, config.clone(), said)
+        }
+        Rung::Reduced => {
+            let encoder = encoder::choose(&found, config, Hardware::Failed)?;
+            let measured = trial_rate(&encoder, config)?;
+            let frame_rate = encoder::sustainable_rate(measured, config.frame_rate);
+            let said = format!("{encoder}; at {frame_rate} frames a second, of {measured:.0} that it can");
+            (encoder, Memory::Copied, VideoConfig { frame_rate, ..config.clone() }, said)
+        }
+    };
+    let part = pipeline::encoder_part(&encoder, &config, source.frames(&config), memory);
+    Ok(Plan { config, encoder: part, memory, said })
+}
+
+#[cfg(test)]
+mod tests;

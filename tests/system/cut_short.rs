@@ -1,0 +1,111 @@
+//! A clip that was being recorded when the power went: what is whole of it is delivered.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use listener::spool::{Item, Spool};
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::api::DemoApi;
+use crate::media;
+use crate::process::{listener, said};
+
+const RATE: f64 = 24.0;
+
+/// The clip being written, when it holds this many fragments; the listener is killed then.
+fn killed_at_fragment(api: &DemoApi, data_dir: &Path, fragments: usize) -> PathBuf {
+    let mut listener = listener("run", api, data_dir)
+        .args(["--source", "test", "--video_length", "60", "--width", "320", "--height", "240"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let began = Instant::now();
+    let file = loop {
+        assert!(began.elapsed() < Duration::from_secs(60), "no clip grows");
+        std::thread::sleep(Duration::from_millis(50));
+        let Ok(scratch) = fs::read_dir(data_dir.join("spool/scratch")) else { continue };
+        let paths = scratch.flatten().map(|entry| entry.path());
+        let grown = |path: &PathBuf| {
+            let bytes = fs::read(path).unwrap_or_default();
+            bytes.windows(4).filter(|window| window == b"moof").count() + 1 >= fragments
+        };
+        if let Some(file) = paths.filter(|path| path.extension().is_some_and(|ending| ending == "mp4")).find(grown) {
+            break file;
+        }
+    };
+    listener.kill().expect("SIGKILL");
+    listener.wait().expect("it is gone");
+    file
+}
+
+fn time(row: &Value, key: &str) -> Timestamp {
+    row[key].as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no {key} in {row}"))
+}
+
+#[test]
+fn a_clip_cut_short_by_a_power_cut_is_delivered_up_to_its_last_whole_second() {
+    let (api, data_dir) = (DemoApi::start(&[]), tempdir().expect("a folder"));
+    let left = killed_at_fragment(&api, data_dir.path(), 4);
+    let name = left.file_stem().expect("a name").to_string_lossy().into_owned();
+    let output = listener("run", &api, data_dir.path())
+        .args(["--source", "test", "--for", "2", "--video_length", "60", "--width", "320", "--height", "240"])
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("1 clips cut short"), "{}", said(&output));
+
+    assert_eq!(api.summary()["faults"], Value::Array(vec![]));
+    let stamp = name.split('_').nth(1).expect("a start");
+    let rows = api.rows("video");
+    let of_the_clip = |row: &&Value| time(row, "start_time").strftime("%Y%m%dT%H%M%S.%6fZ").to_string() == stamp;
+    let row = rows.iter().find(of_the_clip).unwrap_or_else(|| panic!("no {name}: {rows:#?}"));
+    let uid = row["uid"].as_str().expect("uid");
+    assert_eq!(name.split('_').nth(3), Some(uid.replace('-', "").as_str()), "it is of the run that recorded it");
+    let file = api.files().join("videos").join(uid).join(row["video_file"].as_str().expect("file"));
+    let said_s = time(row, "end_time").duration_since(time(row, "start_time")).as_secs_f64();
+    assert!((3.9..=5.1).contains(&said_s), "four or five whole seconds, not {said_s}");
+    assert_eq!(media::discover(&file).1, 1);
+    assert_eq!(media::play(&file) as f64, (said_s * RATE).round());
+    assert!(fs::read_dir(data_dir.path().join("spool/scratch")).expect("a folder").next().is_none());
+}
+
+#[test]
+fn whatever_is_left_of_a_clip_opens_and_what_is_kept_of_it_plays() {
+    let (api, data_dir) = (DemoApi::start(&[]), tempdir().expect("a folder"));
+    let left = killed_at_fragment(&api, data_dir.path(), 3);
+    let (bytes, name) = (fs::read(&left).expect("readable"), left.file_name().expect("a name"));
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let mut kept_s = Vec::new();
+    for round in 0..60 {
+        let folder = tempdir().expect("a folder");
+        let mut damaged = bytes[..chance.usize(..=bytes.len())].to_vec();
+        // Cut alone, or overwritten somewhere as well: a card may hold anything after a power cut.
+        if round % 2 == 1 && !damaged.is_empty() {
+            let from = chance.usize(..damaged.len());
+            let until = damaged.len().min(from + chance.usize(1..200));
+            damaged[from..until].iter_mut().for_each(|byte| *byte = chance.u8(..));
+        }
+        let scratch = folder.path().join("scratch");
+        fs::create_dir_all(&scratch).expect("a folder");
+        fs::write(scratch.join(name), &damaged).expect("writable");
+        let (spool, found) = Spool::open(folder.path()).expect("it opens");
+        assert_eq!(found.adopted + found.unfinished, 1, "seed {seed}, round {round}: {found:?}");
+        let Some(item) = spool.take(Duration::ZERO, || Duration::ZERO) else { continue };
+        let manifest = spool.load(&item).expect("it is whole");
+        let Item::Clip { start, end, .. } = manifest.item else { panic!("{item} is no clip") };
+        if round % 2 == 0 {
+            let length_s = end.duration_since(start).as_secs_f64();
+            assert_eq!(media::play(&spool.media(&item)) as f64, (length_s * RATE).round(), "seed {seed}: {length_s} s");
+            kept_s.push((damaged.len(), length_s));
+        }
+    }
+    kept_s.sort_by_key(|(bytes, _)| *bytes);
+    assert!(kept_s.is_sorted_by(|(_, shorter), (_, longer)| shorter <= longer), "seed {seed}: {kept_s:?}");
+    assert!(!kept_s.is_empty(), "seed {seed}");
+}
