@@ -32,6 +32,7 @@ use crate::status::player::{Pins, Player};
 use crate::status::rppal::Registers;
 use crate::status::{file, line, terminal};
 use crate::upload::http::ApiClient;
+use crate::upload::store::Stores;
 use crate::upload::worker;
 
 /// What is to be done.
@@ -218,10 +219,12 @@ fn start_uploader(
 ) -> anyhow::Result<JoinHandle<()>> {
     let (home_id, token) = job.config.require_api()?;
     let device = DeviceId::of_this_machine(&job.data_dir).context("cannot tell which device this is")?;
-    let domain = job.config.api.domain.clone();
-    let api = ApiClient::new(&domain, token, home_id, device)?;
+    let config = &job.config;
+    let api = Arc::new(ApiClient::new(&config.api, token, home_id, device)?);
+    let ca_file = config.api.ca_file.clone();
+    let mut stores = Stores::new(Arc::clone(&api), config.storage.clone(), ca_file, job.data_dir.clone());
     let (spool, clock, stop) = (Arc::clone(spool), Arc::clone(clock), Arc::clone(stop));
-    Ok(thread::spawn(move || worker::run(&spool, &api, &domain, &*clock, &stop, &tell)))
+    Ok(thread::spawn(move || worker::run(&spool, &api, &mut stores, &*clock, &stop, &tell)))
 }
 
 /// Levels come 50 times a second and the next one is as good; everything else waits until it is taken.

@@ -3,9 +3,9 @@
 //! Durability rule 1: written under a temporary name elsewhere on the same file system, fsynced, renamed, folder
 //! fsynced. After an error nothing may be assumed of the target but that it is the old file or the new one.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -15,6 +15,17 @@ use tempfile::NamedTempFile;
 pub fn write(scratch_dir: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(scratch_dir)?;
     file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(target).map_err(|error| error.error)?;
+    sync_parent(target)
+}
+
+/// Copies a file to `target`, which appears whole or not at all; a file that was there is replaced. Others may read it
+/// as far as the process's umask lets them. `scratch_dir` must be on the same file system.
+pub fn copy(mut from: File, scratch_dir: &Path, target: &Path) -> io::Result<()> {
+    let readable = Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(scratch_dir)?;
+    io::copy(&mut from, file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(target).map_err(|error| error.error)?;
     sync_parent(target)
@@ -59,6 +70,19 @@ pub fn remove(path: &Path) -> io::Result<()> {
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     sync_parent(path)
+}
+
+/// Makes a folder and those above it, open to others as far as the process's umask lets them; their entries are durable.
+pub fn create_shared_dirs(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Ok(()) => sync_parent(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create_shared_dirs(path.parent().ok_or(error)?)?;
+            create_shared_dirs(path)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {

@@ -92,6 +92,9 @@ pub const CLIP_RESERVE_BYTES: u64 = 16 << 20;
 /// Below this much even speech is refused; what is left holds the manifests of items being delivered.
 pub const SPEECH_RESERVE_BYTES: u64 = 2 << 20;
 
+/// TCP counts ports in 16 bits; 0 is none.
+pub const PORT: RangeInclusive<u32> = 1..=u16::MAX as u32;
+
 /// Connecting to the API: a server further away than ten seconds is not reachable.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -100,6 +103,17 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An upload may be as slow as this before it is given up and tried again: a poor mobile uplink.
 pub const SLOWEST_UPLOAD_BYTES_PER_S: u64 = 16 << 10;
+
+/// A file longer than this goes to S3 in parts of this length: one is held in memory, and 10,000 of them, the most that
+/// S3 takes, are 80 GB (Amazon S3 User Guide, "Multipart upload limits"; a part has at least 5 MB).
+pub const S3_PART_BYTES: u64 = 8 << 20;
+
+/// An SSH connection without anything to send is kept this long: pictures come every second, and a handshake costs a Pi
+/// a good part of one.
+pub const SSH_KEPT_OPEN: Duration = Duration::from_secs(90);
+
+/// A server that asks to be left alone is asked again after an hour at most, even if it names a day.
+pub const RETRY_AFTER_MOST: Duration = Duration::from_secs(3600);
 
 /// The first wait after a failure; doubled with each further one.
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);

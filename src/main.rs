@@ -1,6 +1,6 @@
 //! The program: arguments, logging, signals, the exit code.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,8 +9,13 @@ use anyhow::Context;
 use listener::cli::{Cli, Command};
 use listener::command;
 use listener::status::terminal;
+use listener::upload::rsync;
+use secrecy::{ExposeSecret, SecretString};
 
 fn main() -> ExitCode {
+    if let Some(password) = rsync::asked_password() {
+        return answer(&password);
+    }
     let cli = match Cli::from_args(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
@@ -28,6 +33,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Gives ssh, which has started this process for that alone, what it asks for.
+fn answer(password: &SecretString) -> ExitCode {
+    let told = writeln!(io::stdout(), "{}", password.expose_secret());
+    if told.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Does what was asked; says whether all went well.

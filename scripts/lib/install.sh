@@ -71,3 +71,20 @@ need_nextest() {
     say "installing: cargo-nextest (from crates.io; this takes some minutes)"
     cargo install --locked cargo-nextest >&2
 }
+
+# A server that speaks S3, for the tests. Debian's Python is Debian's to change (PEP 668): it gets a folder of its own.
+need_moto() {
+    moto=${CARGO_TARGET_DIR:-target}/moto
+    [ -x "$moto/bin/moto_server" ] && return 0
+    need_packages python3 python3-venv
+    say "installing: moto (from PyPI)"
+    python3 -m venv "$moto" >&2
+    "$moto/bin/pip" install --quiet 'moto[server]>=5,<6' >&2
+}
+
+# An SSH server for the tests, which start one of their own: Debian's service is not wanted on a machine that had none.
+need_sshd() {
+    [ -x /usr/sbin/sshd ] && return 0
+    need_packages openssh-server
+    [ ! -d /run/systemd/system ] || as_root systemctl --quiet disable --now ssh.service >&2
+}

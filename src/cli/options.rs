@@ -52,6 +52,9 @@ pub struct ApiOptions {
     /// A file that holds the token and nothing else; it goes before LISTENER_TOKEN
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// The authorities that vouch for servers, as a PEM file, in place of the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<String>,
     /// The number of the home that recordings belong to
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub home_id: Option<String>,
@@ -66,6 +69,7 @@ impl ApiOptions {
             raw,
             [
                 (Key::ApiDomain, &self.api_domain),
+                (Key::CaFile, &self.ca_file),
                 (Key::HomeId, &self.home_id),
                 (Key::TrackCluster, &self.track_cluster),
             ],

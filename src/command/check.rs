@@ -12,7 +12,8 @@ use crate::config::{Config, VideoConfig};
 use crate::device_id::DeviceId;
 use crate::event::Part;
 use crate::upload::http::ApiClient;
-use crate::upload::{ApiError, StorageSolution, fault_of};
+use crate::upload::store::Stores;
+use crate::upload::{StorageSolution, fault_of};
 
 /// A line of the answer: what was looked at, and what is wrong with it, if anything is.
 type Finding = (&'static str, Result<String, String>);
@@ -65,9 +66,9 @@ fn ask(config: &Config) -> Vec<Finding> {
     };
     let registered = config.require_api().map_err(|problems| problems.to_string()).and_then(|(home_id, token)| {
         let device = DeviceId::of_this_machine(scratch.path()).map_err(|error| error.to_string())?;
-        let api = ApiClient::new(domain, token, home_id, device).map_err(|error| error.to_string())?;
+        let api = ApiClient::new(&config.api, token, home_id, device).map_err(|error| error.to_string())?;
         let registered = api.register();
-        Ok((home_id, api, registered))
+        Ok((home_id, Arc::new(api), registered))
     });
     let (home_id, api, registered) = match registered {
         Ok(asked) => asked,
@@ -79,7 +80,7 @@ fn ask(config: &Config) -> Vec<Finding> {
     match fault {
         None => {
             let home = ("home", Ok(home_id.to_string()));
-            vec![reached, token, home, ("storage", storage(domain, api.storage_solution()))]
+            vec![reached, token, home, ("storage", storage(config, &api))]
         }
         Some(fault) if fault.part == Part::Token => vec![reached, ("token", Err(fault.text))],
         Some(fault) if fault.part == Part::Home => vec![reached, token, ("home", Err(fault.text))],
@@ -87,10 +88,9 @@ fn ask(config: &Config) -> Vec<Finding> {
     }
 }
 
-fn storage(domain: &str, answer: Result<String, ApiError>) -> Result<String, String> {
-    let name = answer.map_err(|error| fault_of(domain, &error).text)?;
-    match StorageSolution::parse(&name).obstacle() {
-        Some(obstacle) => Err(obstacle),
-        None => Ok(name),
-    }
+fn storage(config: &Config, api: &Arc<ApiClient>) -> Result<String, String> {
+    let name = api.storage_solution().map_err(|error| fault_of(api.domain(), &error).text)?;
+    let ca_file = config.api.ca_file.clone();
+    let mut stores = Stores::new(Arc::clone(api), config.storage.clone(), ca_file, Default::default());
+    stores.choose(&StorageSolution::parse(&name)).map(|()| name)
 }

@@ -11,6 +11,8 @@ pub enum Key {
     Token,
     /// Where the API is.
     ApiDomain,
+    /// Which authority vouches for servers.
+    CaFile,
     /// Which chain of models answers.
     TrackCluster,
     /// How loud speech is.
@@ -37,19 +39,53 @@ pub enum Key {
     VideoLength,
     /// From one picture to the next, in seconds.
     FrameInterval,
+    /// The bucket.
+    S3Bucket,
+    /// The bucket's region.
+    S3Region,
+    /// Where S3 is, if not at Amazon.
+    S3Endpoint,
+    /// Whether the bucket stands in the path, not in the host name.
+    S3PathStyle,
+    /// Who writes into the bucket.
+    S3AccessKeyId,
+    /// The secret that goes with it.
+    S3SecretAccessKey,
+    /// The server, and the folder on it.
+    LocalDestDir,
+    /// Where the server's SSH listens.
+    LocalSshPort,
+    /// The key to log in with.
+    LocalSshKeyFile,
+    /// The password to log in with.
+    LocalSshPassword,
+    /// The server's own key.
+    LocalSshHostKey,
+    /// The shared folder.
+    VolumeDir,
 }
 
 /// The sections of the file. Settings outside them stand at its top.
-pub(super) const SECTIONS: [&str; 2] = ["audio", "video"];
+/// A dot stands between a section and one inside it.
+pub(super) const SECTIONS: [&str; 6] = ["audio", "video", "storage", "storage.s3", "storage.local", "storage.volume"];
+
+/// The section `name` inside of another, or at the top.
+pub(super) fn section_in(outer: Option<&'static str>, name: &str) -> Option<&'static str> {
+    SECTIONS.into_iter().find(|section| match outer {
+        None => *section == name,
+        Some(outer) => section.strip_prefix(outer).and_then(|rest| rest.strip_prefix('.')) == Some(name),
+    })
+}
 
 /// Sections and settings of the file that are designed and not built.
-pub(super) const NOT_YET: [&str; 5] = ["wifi", "storage", "leds", "keep_token", "factory_reset"];
+pub(super) const NOT_YET: [&str; 5] = ["wifi", "leds", "keep_token", "factory_reset", "max_bytes"];
 
 /// In the order of [`Key`], which a test holds it to.
-const TABLE: [(Key, Option<&str>, &str); 16] = [
+const TABLE: [(Key, Option<&str>, &str); 29] = [
     (Key::HomeId, None, "home_id"),
     (Key::Token, None, "token"),
     (Key::ApiDomain, None, "api_domain"),
+    (Key::CaFile, None, "ca_file"),
     (Key::TrackCluster, None, "track_cluster"),
     (Key::EnergyThreshold, Some("audio"), "energy_threshold"),
     (Key::Timeout, Some("audio"), "timeout"),
@@ -63,6 +99,18 @@ const TABLE: [(Key, Option<&str>, &str); 16] = [
     (Key::FrameRate, Some("video"), "frame_rate"),
     (Key::VideoLength, Some("video"), "video_length"),
     (Key::FrameInterval, Some("video"), "frame_interval"),
+    (Key::S3Bucket, Some("storage.s3"), "bucket"),
+    (Key::S3Region, Some("storage.s3"), "region"),
+    (Key::S3Endpoint, Some("storage.s3"), "endpoint"),
+    (Key::S3PathStyle, Some("storage.s3"), "path_style"),
+    (Key::S3AccessKeyId, Some("storage.s3"), "access_key_id"),
+    (Key::S3SecretAccessKey, Some("storage.s3"), "secret_access_key"),
+    (Key::LocalDestDir, Some("storage.local"), "dest_dir"),
+    (Key::LocalSshPort, Some("storage.local"), "ssh_port"),
+    (Key::LocalSshKeyFile, Some("storage.local"), "ssh_key_file"),
+    (Key::LocalSshPassword, Some("storage.local"), "ssh_password"),
+    (Key::LocalSshHostKey, Some("storage.local"), "ssh_host_key"),
+    (Key::VolumeDir, Some("storage.volume"), "dir"),
 ];
 
 impl Key {
@@ -79,6 +127,11 @@ impl Key {
     /// The section of the file it stands in; none for the top.
     pub fn section(self) -> Option<&'static str> {
         TABLE[self as usize].1
+    }
+
+    /// Whether its value is never shown.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Key::Token | Key::S3SecretAccessKey | Key::LocalSshPassword)
     }
 
     pub(super) fn in_section(section: Option<&str>) -> impl Iterator<Item = Key> {

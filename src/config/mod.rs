@@ -11,18 +11,21 @@ mod decode;
 mod keys;
 mod parse;
 mod problem;
+mod storage;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use secrecy::SecretString;
 
 pub use decode::decode;
 pub use keys::Key;
 pub use problem::{Problem, Problems};
+pub use storage::{Destination, LocalConfig, S3Config, SshLogin, StorageConfig};
 
 use crate::limits;
 use crate::segment::{Settings, Threshold};
@@ -90,7 +93,7 @@ impl RawConfig {
 
     /// Adds what the command line says.
     pub fn with_option(mut self, key: Key, value: &str) -> Self {
-        let value = if key == Key::Token { Value::Secret(value.into()) } else { Value::Text(value.into()) };
+        let value = if key.is_secret() { Value::Secret(value.into()) } else { Value::Text(value.into()) };
         self.given.insert(key, Given { key, value, line: None });
         self
     }
@@ -116,6 +119,7 @@ impl RawConfig {
             domain: judged.or(Key::ApiDomain, values::api_domain, DEFAULT_API_DOMAIN),
             token: judged.optional(Key::Token, values::token),
             home_id: judged.optional(Key::HomeId, values::home_id),
+            ca_file: judged.optional(Key::CaFile, values::file),
             track_cluster: judged.or(Key::TrackCluster, values::track_cluster, DEFAULT_TRACK_CLUSTER),
         };
         let pause_ms = judged.or(Key::Pause, values::pause_ms, 700u32);
@@ -141,7 +145,8 @@ impl RawConfig {
             frame_interval_s: judged.or(Key::FrameInterval, values::frame_interval_s, 1u32),
         };
         judged.pixels(&video);
-        Problems::unless_any(judged.problems, Config { api, audio, video })
+        let storage = StorageConfig::judge(&mut judged);
+        Problems::unless_any(judged.problems, Config { api, audio, video, storage })
     }
 }
 
@@ -189,6 +194,15 @@ impl Judged<'_> {
         }
     }
 
+    /// Two settings of which neither is any good alone.
+    fn both(&mut self, one: Key, other: Key) {
+        for (given, missing) in [(one, other), (other, one)] {
+            if !self.given.contains_key(&missing) {
+                self.blame(&[given], format!("stands without {missing}"));
+            }
+        }
+    }
+
     fn blame(&mut self, keys: &[Key], text: String) {
         self.problems.extend(keys.iter().find_map(|key| self.given.get(key)).map(|given| given.problem(text)));
     }
@@ -203,6 +217,8 @@ pub struct Config {
     pub audio: AudioConfig,
     /// How to watch.
     pub video: VideoConfig,
+    /// Where files go when the API does not take them itself.
+    pub storage: StorageConfig,
 }
 
 /// Where to deliver.
@@ -214,6 +230,8 @@ pub struct ApiConfig {
     pub token: Option<SecretString>,
     /// The home that recordings belong to, from 1.
     pub home_id: Option<u32>,
+    /// The authorities that vouch for servers, as PEM; the system's if none.
+    pub ca_file: Option<PathBuf>,
     /// Which chain of models answers; `T-{track_cluster}-{32 hex digits}` fits the API's strings.
     pub track_cluster: String,
 }

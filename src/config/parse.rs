@@ -67,9 +67,7 @@ impl File<'_> {
             let (name, value) = (name.get_ref().as_ref(), value.get_ref());
             if let Some(key) = Key::in_section(section).find(|key| key.name() == name) {
                 self.setting(Given { key, value: written(key, value), line: Some(line) });
-            } else if section.is_some() {
-                self.problem(line, not_a_setting(section, name));
-            } else if let Some(known) = SECTIONS.into_iter().find(|known| *known == name) {
+            } else if let Some(known) = keys::section_in(section, name) {
                 match value {
                     DeValue::Table(inner) => self.table(Some(known), inner),
                     _ => self.problem(line, format!("write [{known}] on a line of its own, and its settings below it")),
@@ -77,10 +75,10 @@ impl File<'_> {
             } else if NOT_YET.contains(&name) {
                 let name = if value.is_table() { format!("[{name}]") } else { name.to_owned() };
                 self.problem(line, format!("{name} is not supported yet, leave it out"));
-            } else if value.is_table() || value.is_array() {
+            } else if section.is_none() && (value.is_table() || value.is_array()) {
                 self.problem(line, not_a_section(name));
             } else {
-                self.problem(line, not_a_setting(None, name));
+                self.problem(line, not_a_setting(section, name));
             }
         }
     }
@@ -95,7 +93,7 @@ impl File<'_> {
 
 fn written(key: Key, value: &DeValue<'_>) -> Value {
     match value {
-        DeValue::String(text) if key == Key::Token => Value::Secret(text.as_ref().into()),
+        DeValue::String(text) if key.is_secret() => Value::Secret(text.as_ref().into()),
         DeValue::String(text) => Value::Text(text.to_string()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Value::Whole(number),
@@ -105,7 +103,7 @@ fn written(key: Key, value: &DeValue<'_>) -> Value {
             Ok(number) => Value::Fraction(number),
             Err(_) => Value::Other(number.as_str().to_owned()),
         },
-        DeValue::Boolean(yes) => Value::Other(yes.to_string()),
+        DeValue::Boolean(yes) => Value::Switch(*yes),
         DeValue::Datetime(_) => Value::Other("a date".into()),
         DeValue::Array(_) => Value::Other("a list".into()),
         DeValue::Table(_) => Value::Other("a section".into()),
@@ -133,7 +131,7 @@ fn not_a_section(name: &str) -> String {
     let shown = shorten(name);
     match keys::nearest(name, SECTIONS.into_iter()) {
         Some(near) => format!("[{shown}] is not a section; did you mean [{near}]?"),
-        None => format!("[{shown}] is not a section; there are [audio] and [video]"),
+        None => format!("[{shown}] is not a section; there are [{}]", SECTIONS.join("], [")),
     }
 }
 

@@ -117,18 +117,21 @@ fn a_setting_in_the_wrong_place_is_told_where_it_belongs() {
 #[test]
 fn an_unknown_section_is_told_with_what_was_meant() {
     assert_eq!(told("[Audoi]\npause = 1"), "line 1: [Audoi] is not a section; did you mean [audio]?");
-    assert_eq!(told("[speech]"), "line 1: [speech] is not a section; there are [audio] and [video]");
+    assert_eq!(
+        told("[speech]"),
+        "line 1: [speech] is not a section; there are [audio], [video], [storage], [storage.s3], [storage.local], [storage.volume]"
+    );
     assert_eq!(told("audio = 1"), "line 1: write [audio] on a line of its own, and its settings below it");
 }
 
 #[test]
 fn what_is_not_built_yet_says_so() {
     assert_eq!(
-        told("keep_token = true\n[wifi]\nssid = 1\n[storage.s3]\n[leds]\n"),
+        told("keep_token = true\n[wifi]\nssid = 1\n[storage]\nmax_bytes = 1\n[leds]\n"),
         "line 1: keep_token is not supported yet, leave it out\n\
          line 2: [wifi] is not supported yet, leave it out\n\
-         line 4: [storage] is not supported yet, leave it out\n\
-         line 5: [leds] is not supported yet, leave it out"
+         line 5: max_bytes is not supported yet, leave it out\n\
+         line 6: [leds] is not supported yet, leave it out"
     );
 }
 
@@ -389,6 +392,76 @@ proptest! {
                     prop_assert!(!shown.contains(&token[..6]) && !shown.contains(&token[6..]));
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn the_places_for_files_are_read() {
+    let config = config(
+        "ca_file = \"/etc/ssl/own.pem\"\n\
+         [storage.s3]\nbucket = \"homes\"\nregion = \"eu-central-1\"\nendpoint = \"https://s3.example.org/\"\n\
+         path_style = false\naccess_key_id = \"AKIA\"\nsecret_access_key = \"s/3+cret\"\n\
+         [storage.local]\ndest_dir = \"me@server:/srv/Listener/\"\nssh_port = 2222\nssh_password = \"pass word\"\n\
+         ssh_host_key = \"[server]:2222 ssh-ed25519 AAAAC3Nz comment\"\n\
+         [storage.volume]\ndir = \"/mnt/share\"\n",
+    );
+    let StorageConfig { s3: Some(s3), local: Some(local), volume_dir: Some(volume_dir) } = config.storage else {
+        panic!("all three")
+    };
+    assert_eq!((s3.bucket.as_str(), s3.region.as_str(), s3.path_style), ("homes", "eu-central-1", false));
+    assert_eq!(s3.endpoint.as_deref(), Some("https://s3.example.org"));
+    let (id, secret) = s3.keys.expect("both");
+    assert_eq!((id.as_str(), secret.expose_secret()), ("AKIA", "s/3+cret"));
+    assert_eq!((local.destination.dir.as_str(), local.ssh_port), ("/srv/Listener", 2222));
+    assert!(matches!(local.login, SshLogin::Password(password) if password.expose_secret() == "pass word"));
+    assert_eq!(local.host_key, "ssh-ed25519 AAAAC3Nz");
+    assert_eq!(volume_dir.to_str(), Some("/mnt/share"));
+    assert_eq!(config.api.ca_file.as_deref().and_then(|file| file.to_str()), Some("/etc/ssl/own.pem"));
+}
+
+#[test]
+fn a_bucket_elsewhere_stands_in_the_path_and_without_keys_the_role_is_used() {
+    let s3 = |text: &str| config(&format!("[storage.s3]\n{text}")).storage.s3.expect("named");
+    let amazon = s3("region = \"eu-west-1\"");
+    assert_eq!((amazon.bucket.as_str(), amazon.path_style, amazon.keys.is_none()), ("openomni", false, true));
+    assert!(s3("endpoint = \"http://minio:9000\"").path_style);
+}
+
+#[test]
+fn half_a_place_is_told() {
+    let key = "ssh_host_key = \"ssh-ed25519 AAAA\"\n";
+    let cases = [
+        ("[storage.s3]\naccess_key_id = \"AKIA\"", "line 2: access_key_id stands without secret_access_key"),
+        ("[storage.s3]\nbucket = \"A\"", "line 2: bucket must be 3 to 63 small letters"),
+        ("[storage.s3]\npath_style = \"yes\"", "line 2: path_style must be true or false, not \"yes\""),
+        ("[storage.local]\nssh_port = 1", "without a way to log in"),
+        ("[storage.local]\nssh_key_file = \"/k\"", "without dest_dir"),
+        ("[storage.local]\nssh_key_file = \"/k\"\ndest_dir = \"a:/b\"", "without ssh_host_key"),
+        ("[storage.local]\nssh_key_file = \"/k\"\nssh_password = \"p\"", "keep one of the two"),
+        ("[storage.local]\ndest_dir = \"/b\"", "line 2: dest_dir must be user@server:/folder"),
+        ("[storage.local]\nssh_host_key = \"SHA256:x\"", "ssh-keyscan"),
+        ("[storage.volume]\ndir = \"mnt\"", "line 2: dir must begin with /"),
+        ("[storage.s4]", "\"s4\" is not a setting of [storage]"),
+    ];
+    for (text, expected) in cases {
+        let told = told(text);
+        assert!(told.contains(expected), "{text}: {told}");
+    }
+    assert_eq!(told(&format!("[storage.local]\nssh_key_file = \"/k\"\ndest_dir = \"a:/b\"\n{key}")), "nothing");
+}
+
+#[test]
+fn no_secret_is_shown_whatever_is_wrong_with_it() {
+    for setting in ["token", "secret_access_key", "ssh_password"] {
+        for value in ["\"geheim\\u0007\"", "[\"geheim\"]", "\"geheim\" \"geheim\"", "{ geheim = 1 }"] {
+            let section = match setting {
+                "token" => "",
+                "ssh_password" => "[storage.local]\n",
+                _ => "[storage.s3]\n",
+            };
+            let told = told(&format!("{section}{setting} = {value}\n"));
+            assert!(told != "nothing" && !told.contains("geheim"), "{setting} = {value}: {told}");
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The judges: one for each setting, from what was written to what the program uses. PURE.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::keys::Key;
 use super::problem::Problem;
+use super::storage;
 use crate::limits;
 use crate::segment::Threshold;
 
@@ -24,6 +26,7 @@ pub(super) enum Value {
     Fraction(f64),
     Text(String),
     Secret(SecretString),
+    Switch(bool),
     /// Nothing that any setting takes, in words.
     Other(String),
 }
@@ -33,7 +36,7 @@ impl Given {
         Problem { line: self.line, key: Some(self.key), text: text.into() }
     }
 
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         const MOST_CHARS: usize = 40;
         match &self.value {
             Value::Whole(number) => number.to_string(),
@@ -45,6 +48,7 @@ impl Given {
             Value::Text(text) if text.trim().parse::<f64>().is_ok() => format!("{text:?} (write it without quotes)"),
             Value::Text(text) => format!("{text:?}"),
             Value::Secret(_) => "what it is".into(),
+            Value::Switch(yes) => yes.to_string(),
             Value::Other(words) => words.clone(),
         }
     }
@@ -64,7 +68,7 @@ impl Given {
         }
     }
 
-    fn whole(&self, range: RangeInclusive<u32>, unit: &str) -> Result<u32, Problem> {
+    pub(super) fn whole(&self, range: RangeInclusive<u32>, unit: &str) -> Result<u32, Problem> {
         let fits = self.number().and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number));
         fits.ok_or_else(|| {
             let (least, most) = range.into_inner();
@@ -78,7 +82,7 @@ impl Given {
         if number % 2 == 0 { Ok(number) } else { Err(self.problem(format!("must be even, not {number}"))) }
     }
 
-    fn text(&self, example: &str) -> Result<&str, Problem> {
+    pub(super) fn text(&self, example: &str) -> Result<&str, Problem> {
         match &self.value {
             Value::Text(text) if !text.trim().is_empty() && !text.contains(char::is_control) => Ok(text.trim()),
             Value::Text(_) => Err(self.problem(format!("must be one line of text, such as {example:?}"))),
@@ -93,6 +97,7 @@ pub(super) fn check(given: &Given) -> Result<(), Problem> {
         Key::HomeId => home_id(given).map(drop),
         Key::Token => token(given).map(drop),
         Key::ApiDomain => api_domain(given).map(drop),
+        Key::CaFile => file(given).map(drop),
         Key::TrackCluster => track_cluster(given).map(drop),
         Key::EnergyThreshold => energy_threshold(given).map(drop),
         Key::Timeout => timeout_ms(given).map(drop),
@@ -106,6 +111,17 @@ pub(super) fn check(given: &Given) -> Result<(), Problem> {
         Key::FrameRate => frame_rate(given).map(drop),
         Key::VideoLength => video_length_s(given).map(drop),
         Key::FrameInterval => frame_interval_s(given).map(drop),
+        Key::S3Bucket => storage::bucket(given).map(drop),
+        Key::S3Region => storage::region(given).map(drop),
+        Key::S3Endpoint => address(given, "https://s3.example.org").map(drop),
+        Key::S3PathStyle => storage::switch(given).map(drop),
+        Key::S3AccessKeyId => storage::access_key_id(given).map(drop),
+        Key::S3SecretAccessKey | Key::LocalSshPassword => storage::secret(given).map(drop),
+        Key::LocalDestDir => storage::destination(given).map(drop),
+        Key::LocalSshPort => storage::port(given).map(drop),
+        Key::LocalSshKeyFile => file(given).map(drop),
+        Key::LocalSshHostKey => storage::host_key(given).map(drop),
+        Key::VolumeDir => file(given).map(drop),
     }
 }
 
@@ -125,8 +141,20 @@ pub(super) fn token(given: &Given) -> Result<SecretString, Problem> {
     }
 }
 
+/// A file or folder, from the root: a service has no folder of its own to start from.
+pub(super) fn file(given: &Given) -> Result<PathBuf, Problem> {
+    let path = PathBuf::from(given.text("/etc/listener/file")?);
+    // What is typed is typed in some folder.
+    if path.is_absolute() || given.line.is_none() { Ok(path) } else { Err(given.problem("must begin with /")) }
+}
+
 pub(super) fn api_domain(given: &Given) -> Result<String, Problem> {
-    let text = given.text("https://api.example.org")?;
+    address(given, "https://api.example.org")
+}
+
+/// The address of a server, without a slash at the end.
+pub(super) fn address(given: &Given, example: &str) -> Result<String, Problem> {
+    let text = given.text(example)?;
     let Some((scheme, rest)) = text.split_once("://") else {
         let host = text.trim_start_matches("https:").trim_start_matches("http:").trim_start_matches('/');
         let shown = if host.contains('@') || host.len() > limits::MAX_API_STRING_CHARS { "…" } else { host };

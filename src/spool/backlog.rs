@@ -13,6 +13,8 @@ pub struct Backlog {
     deferred: BTreeMap<ItemName, Duration>,
     failures: BTreeMap<ItemName, u32>,
     in_hand: Option<ItemName>,
+    /// Those whose files are known to be where the server finds them.
+    file_in_place: BTreeSet<ItemName>,
     waiting: [usize; Kind::ALL.len()],
 }
 
@@ -23,14 +25,19 @@ impl Backlog {
         self.waiting[kind as usize] += usize::from(self.ready.insert(name));
     }
 
-    /// Takes the most urgent item in hand.
-    pub fn take(&mut self, now: Duration) -> Option<ItemName> {
+    /// Takes the most urgent item in hand; of those only whose file is in place, if so told.
+    pub fn take(&mut self, file_in_place: bool, now: Duration) -> Option<ItemName> {
         let due: Vec<_> = self.deferred.iter().filter(|(_, until)| **until <= now).map(|(n, _)| n.clone()).collect();
         for name in due {
             self.deferred.remove(&name);
             self.ready.insert(name);
         }
-        let name = self.ready.pop_first()?;
+        let name = if file_in_place {
+            let name = self.file_in_place.iter().find(|name| self.ready.contains(*name))?.clone();
+            self.ready.take(&name)?
+        } else {
+            self.ready.pop_first()?
+        };
         self.in_hand = Some(name.clone());
         Some(name)
     }
@@ -54,9 +61,15 @@ impl Backlog {
         }
     }
 
+    /// The file of this item is where the server finds it.
+    pub fn note_file_in_place(&mut self, name: &ItemName) {
+        self.file_in_place.insert(name.clone());
+    }
+
     /// The item in hand has left the spool.
     pub fn finish(&mut self) {
         if let Some(name) = self.in_hand.take() {
+            self.file_in_place.remove(&name);
             self.waiting[name.kind() as usize] -= 1;
             self.failures.remove(&name);
         }
@@ -98,14 +111,28 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.add(clip(1));
         backlog.add(clip(2));
-        assert_eq!(backlog.take(NOW), Some(clip(1)));
+        assert_eq!(backlog.take(false, NOW), Some(clip(1)));
         backlog.defer(|failures| NOW + Duration::from_secs(failures.into()));
-        assert_eq!(backlog.take(NOW), Some(clip(2)));
+        assert_eq!(backlog.take(false, NOW), Some(clip(2)));
         backlog.finish();
-        assert_eq!(backlog.take(NOW), None);
+        assert_eq!(backlog.take(false, NOW), None);
         assert_eq!(backlog.len(), 1);
         let due = backlog.next_due().expect("one is deferred");
-        assert_eq!(backlog.take(due), Some(clip(1)));
+        assert_eq!(backlog.take(false, due), Some(clip(1)));
+    }
+
+    #[test]
+    fn while_no_file_can_be_sent_those_whose_file_is_in_place_go_on() {
+        let mut backlog = Backlog::default();
+        (1..4).for_each(|second| backlog.add(clip(second)));
+        assert_eq!(backlog.take(true, NOW), None);
+        assert_eq!(backlog.take(false, NOW), Some(clip(1)));
+        backlog.hand_back();
+        backlog.note_file_in_place(&clip(2));
+        assert_eq!(backlog.take(true, NOW), Some(clip(2)));
+        backlog.finish();
+        assert_eq!(backlog.take(true, NOW), None);
+        assert_eq!(backlog.take(false, NOW), Some(clip(1)));
     }
 
     #[test]
@@ -113,9 +140,9 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.add(clip(1));
         backlog.add(clip(2));
-        assert_eq!(backlog.take(NOW), Some(clip(1)));
+        assert_eq!(backlog.take(false, NOW), Some(clip(1)));
         backlog.hand_back();
-        assert_eq!(backlog.take(NOW), Some(clip(1)));
+        assert_eq!(backlog.take(false, NOW), Some(clip(1)));
         assert_eq!(backlog.waiting(Kind::Clip), 2);
     }
 }

@@ -204,15 +204,17 @@ impl Spool {
 
     /// Takes the most urgent item in hand, waiting up to `patience` for one. It must then be given to one of
     /// [`Self::finish`], [`Self::refuse`], [`Self::hand_back`], [`Self::defer`].
-    pub fn take(&self, patience: Duration, now: impl Fn() -> Duration) -> Option<ItemName> {
+    ///
+    /// While the place for files takes none, `file_in_place` asks only for items whose file is there.
+    pub fn take(&self, file_in_place: bool, patience: Duration, now: impl Fn() -> Duration) -> Option<ItemName> {
         let mut backlog = self.backlog();
-        let taken = backlog.take(now());
+        let taken = backlog.take(file_in_place, now());
         if taken.is_some() {
             return taken;
         }
         let patience = backlog.next_due().map_or(patience, |due| patience.min(due.saturating_sub(now())));
         let (mut backlog, _) = self.added.wait_timeout(backlog, patience).expect("no panic while held");
-        backlog.take(now())
+        backlog.take(file_in_place, now())
     }
 
     /// Waits, or until [`Self::wake`].
@@ -254,7 +256,11 @@ impl Spool {
     pub fn record(&self, name: &ItemName, manifest: &Manifest) -> Result<(), SpoolError> {
         let path = self.items.join(name.manifest());
         let text = serde_json::to_vec(manifest).map_err(io::Error::other).doing("write", &path)?;
-        durable::write(&self.scratch, &path, &text).doing("write", &path)
+        durable::write(&self.scratch, &path, &text).doing("write", &path)?;
+        if manifest.step >= Step::Uploaded {
+            self.backlog().note_file_in_place(name);
+        }
+        Ok(())
     }
 
     /// Removes a delivered item. The manifest goes first: a file without one is unfinished, and never delivered.
@@ -341,7 +347,7 @@ mod tests {
     }
 
     fn take(spool: &Spool) -> Option<ItemName> {
-        spool.take(Duration::ZERO, || Duration::ZERO)
+        spool.take(false, Duration::ZERO, || Duration::ZERO)
     }
 
     #[test]

@@ -92,15 +92,20 @@ pub fn api_file(item: &Item) -> String {
     }
 }
 
-/// Where the API keeps the file: `Listener/` and the path of api-contract, "What the consumers need" 1, 5 and 6.
+/// Where the API keeps the file: `Listener/` and [`data_path`].
 pub fn api_path(item: &Item) -> String {
+    format!("{API_FOLDER}/{}", data_path(item))
+}
+
+/// The file's path in the data folder (api-contract, "What the consumers need" 1, 5 and 6).
+pub fn data_path(item: &Item) -> String {
     let (uid, file) = (item.uid(), api_file(item));
     match item {
-        Item::Utterance { .. } => format!("{API_FOLDER}/audio/{uid}/{file}"),
-        Item::Clip { .. } => format!("{API_FOLDER}/videos/{uid}/{file}"),
+        Item::Utterance { .. } => format!("audio/{uid}/{file}"),
+        Item::Clip { .. } => format!("videos/{uid}/{file}"),
         Item::Picture { taken, .. } => {
             let minute = strtime::format("%Y-%m-%d_%H-%M", *taken).expect("a constant format of a UTC time");
-            format!("{API_FOLDER}/videos/{uid}/frames/{minute}/{file}")
+            format!("videos/{uid}/frames/{minute}/{file}")
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What an answer of the API means (api-contract, "Requests"). PURE.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::limits::SHOWN_ANSWER_CHARS;
+use crate::limits::{RETRY_AFTER_MOST, SHOWN_ANSWER_CHARS};
 
 /// An answer as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,17 +14,39 @@ pub struct Answer {
     pub status: u16,
     /// The body, as far as it was read.
     pub body: String,
+    /// For how long it asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+/// For how long a server asks to be left alone: seconds, or a date by its own clock (RFC 9110, section 10.2.3).
+pub fn retry_after(header: &str, date: Option<&str>) -> Option<Duration> {
+    let header = header.trim();
+    let asked = match header.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        // This machine's clock may be wrong, and the server's is the one that counts.
+        Err(_) => {
+            let [until, now] = [httpdate::parse_http_date(header), httpdate::parse_http_date(date?)];
+            until.ok()?.duration_since(now.ok()?).ok()
+        }
+    };
+    asked.map(|asked| asked.min(RETRY_AFTER_MOST))
 }
 
 /// Why a call did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ApiError {
-    /// Nothing was sent: no route, no name, no connection, no trust in the certificate.
+    /// Nothing was sent: no route, no name, no connection.
     #[error("{0}")]
     Unreachable(String),
+    /// Nothing was sent: the certificate of whoever answers is not trusted.
+    #[error("{0}")]
+    Untrusted(String),
     /// It was sent, and whether it was acted on is not known.
     #[error("{0}")]
     Unclear(String),
+    /// As [`Self::Unclear`], and it asks to be left alone for a while.
+    #[error("{0}")]
+    Busy(String, Duration),
     /// Whatever answered is not the API, or is broken: a page instead of JSON, a redirect, an unknown route.
     #[error("{0}")]
     NotTheApi(String),
@@ -69,7 +93,11 @@ impl Answer {
             (401, Some(json)) => Err(ApiError::Unauthorized(text(&json["detail"]))),
             (400, Some(json)) if !json["home"].is_null() => Err(ApiError::UnknownHome(text(&json["home"]))),
             (408 | 425 | 429 | 500.., _) => {
-                Err(ApiError::Unclear(format!("it answered {} ({})", self.status, self.shown())))
+                let cause = format!("it answered {} ({})", self.status, self.shown());
+                Err(match self.retry_after {
+                    Some(wait) => ApiError::Busy(cause, wait),
+                    None => ApiError::Unclear(cause),
+                })
             }
             (400..500, Some(_)) => Err(ApiError::Refused { status: self.status, answer: self.shown() }),
             (413, None) => {
@@ -122,7 +150,30 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, body: body.into() }
+        Answer { status, body: body.into(), retry_after: None }
+    }
+
+    #[test]
+    fn a_server_is_left_alone_for_as_long_as_it_asks_but_not_for_ever() {
+        let date = Some("Sun, 22 Nov 2026 10:00:00 GMT");
+        let cases = [
+            ("120", None, Some(120)),
+            (" 5 ", date, Some(5)),
+            ("Sun, 22 Nov 2026 10:02:00 GMT", date, Some(120)),
+            ("Sunday, 22-Nov-26 10:00:30 GMT", date, Some(30)),
+            ("Sun Nov 22 10:00:01 2026", date, Some(1)),
+            ("Sun, 22 Nov 2026 09:00:00 GMT", date, None),
+            ("Sun, 22 Nov 2026 10:02:00 GMT", None, None),
+            ("Mon, 23 Nov 2026 10:00:00 GMT", date, Some(RETRY_AFTER_MOST.as_secs())),
+            ("999999999", None, Some(RETRY_AFTER_MOST.as_secs())),
+            ("soon", date, None),
+            ("-1", date, None),
+        ];
+        for (header, date, expected_s) in cases {
+            assert_eq!(retry_after(header, date).map(|wait| wait.as_secs()), expected_s, "{header}");
+        }
+        let busy = Answer { retry_after: Some(Duration::from_secs(9)), ..answer(503, "<h1>later</h1>") };
+        assert!(matches!(busy.read(200), Err(ApiError::Busy(_, wait)) if wait.as_secs() == 9));
     }
 
     #[test]

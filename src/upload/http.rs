@@ -9,13 +9,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use reqwest::blocking::{Client, RequestBuilder, multipart};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
+use reqwest::tls::Version;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::answer::{Answer, ApiError, lists_clip, lists_utterance};
+use super::answer::{Answer, ApiError, lists_clip, lists_utterance, retry_after};
+use super::tls::{self, root_cause};
 use crate::clock::{signed, since_epoch};
+use crate::config::ApiConfig;
 use crate::device_id::DeviceId;
 use crate::limits;
 use crate::spool::{Item, name};
@@ -33,23 +36,30 @@ impl ApiClient {
     /// Sends nothing yet.
     ///
     /// # Errors
-    /// When the token cannot be sent in a header, or the system's TLS roots cannot be read.
-    pub fn new(domain: &str, token: &SecretString, home_id: u32, device: DeviceId) -> Result<Self, ApiError> {
-        // An error says that a provider is installed already, which is all that is wanted.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let unusable = |error: &dyn Error| ApiError::Unreachable(root_cause(error));
+    /// When the token cannot be sent in a header, or the authorities to be trusted cannot be read.
+    pub fn new(api: &ApiConfig, token: &SecretString, home_id: u32, device: DeviceId) -> Result<Self, ApiError> {
+        tls::install_provider();
+        let unusable = |error: &(dyn Error + 'static)| ApiError::Unreachable(root_cause(error));
         let mut token = HeaderValue::from_str(&format!("Token {}", token.expose_secret())).map_err(|e| unusable(&e))?;
         token.set_sensitive(true);
-        let client = Client::builder()
+        let mut builder = Client::builder()
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
             .connect_timeout(limits::CONNECT_TIMEOUT)
             .timeout(limits::ANSWER_TIMEOUT)
             // A redirect is to a login page: the address is wrong.
             .redirect(Policy::none())
-            .user_agent(concat!("listener/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| unusable(&error))?;
-        Ok(Self { client, domain: domain.into(), home_id, device })
+            .tls_version_min(Version::TLS_1_2)
+            .user_agent(concat!("listener/", env!("CARGO_PKG_VERSION")));
+        if let Some(ca_file) = &api.ca_file {
+            builder = builder.tls_certs_only(tls::authorities(ca_file).map_err(ApiError::Untrusted)?);
+        }
+        let client = builder.build().map_err(|error| unusable(&error))?;
+        Ok(Self { client, domain: api.domain.clone(), home_id, device })
+    }
+
+    /// Where it is.
+    pub fn domain(&self) -> &str {
+        &self.domain
     }
 
     /// Makes the device known to the home; one that is known already is no error.
@@ -170,16 +180,21 @@ fn task_time(time: Timestamp) -> String {
 fn send(request: RequestBuilder) -> Result<Answer, ApiError> {
     let response = request.send().map_err(classify)?;
     let status = response.status().as_u16();
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after = header(RETRY_AFTER).and_then(|wait| retry_after(wait, header(DATE)));
     let mut body = Vec::new();
     response
         .take(limits::MAX_ANSWER_BYTES)
         .read_to_end(&mut body)
         .map_err(|error| ApiError::Unclear(root_cause(&error)))?;
-    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after })
 }
 
 fn classify(error: reqwest::Error) -> ApiError {
     let error = error.without_url();
+    if let Some(cause) = tls::distrust(&error) {
+        return ApiError::Untrusted(cause);
+    }
     if error.is_connect() || error.is_builder() {
         return ApiError::Unreachable(if error.is_timeout() { "no answer in time".into() } else { root_cause(&error) });
     }
@@ -188,15 +203,6 @@ fn classify(error: reqwest::Error) -> ApiError {
     } else {
         format!("the connection broke off ({})", root_cause(&error))
     })
-}
-
-/// The innermost cause: the outer ones repeat what was being done.
-fn root_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

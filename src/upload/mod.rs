@@ -1,7 +1,7 @@
 //! Delivery as a state machine. PURE: `(outcome, now) -> next action`; [`worker`] performs the actions.
 //!
 //! ```text
-//! Unregistered ──registered──> Registered ──solution──> Ready ──(every 5 min, ask again)──> Registered
+//! Unregistered ──registered──> Registered ──solution──> Ready ──(every 5 min, ask again)──> Ready or Registered
 //!      ^                           │                      │
 //!      └── token or home refused ──┴──────────────────────┘        any failure: rest, then go on
 //!
@@ -14,27 +14,42 @@
 //! Exactly one row: a row is posted without asking only by the very delivery that has just uploaded the file. An item
 //! taken up again at step `uploaded` may have had its row posted by an attempt whose answer never came, so it begins
 //! with `FindRow`. A task cannot be asked for; one whose answer never came is posted again with the same track id.
+//!
+//! The API and the place for files are waited for each by itself: while the place rests, rows and tasks of files that
+//! are in place go on, and the API is asked whether it wants another place.
 
 pub mod answer;
 pub mod backoff;
 pub mod http;
+mod line;
+pub mod rsync;
+mod s3;
+pub mod store;
+mod tls;
+mod volume;
 pub mod worker;
 
 use std::time::Duration;
 
 use crate::event::{Event, Fault, Part};
-use crate::limits::{REFUSED_RETRY, ROW_SETTLE, STORAGE_SOLUTION_REFRESH};
+use crate::limits::{BACKOFF_FIRST, REFUSED_RETRY, ROW_SETTLE, STORAGE_SOLUTION_REFRESH};
 use crate::spool::{ItemName, Kind, Manifest, Step};
+use line::Line;
 
 pub use answer::ApiError;
+pub use store::StoreError;
 
-/// How the server wants files (api-contract, `storage_solution`).
+/// Where the server wants files (api-contract, `storage_solution`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StorageSolution {
-    /// Files are sent to the API itself.
+    /// The API itself takes them.
     Api,
-    /// One of `volume`, `local`, `s3`: known, not built yet.
-    NotBuilt(String),
+    /// A bucket.
+    S3,
+    /// A folder on a server, by rsync.
+    Local,
+    /// A shared folder.
+    Volume,
     /// Anything else.
     Unknown(String),
 }
@@ -44,23 +59,10 @@ impl StorageSolution {
     pub fn parse(text: &str) -> Self {
         match text {
             "api" => Self::Api,
-            "volume" | "local" | "s3" => Self::NotBuilt(text.into()),
+            "s3" => Self::S3,
+            "local" => Self::Local,
+            "volume" => Self::Volume,
             other => Self::Unknown(other.into()),
-        }
-    }
-
-    /// Why nothing can be delivered this way.
-    pub fn obstacle(&self) -> Option<String> {
-        match self {
-            Self::Api => None,
-            Self::NotBuilt(name) => Some(format!(
-                "the API wants files by storage solution \"{name}\", which is not built yet; set it to \"api\" on the \
-                 server. Recording goes on, and all of it is kept"
-            )),
-            Self::Unknown(name) => Some(format!(
-                "the API wants files by storage solution {name:?}, which is not known; set it to \"api\" on the \
-                 server. Recording goes on, and all of it is kept"
-            )),
         }
     }
 }
@@ -72,14 +74,23 @@ pub enum Action {
     RestUntil(Duration),
     /// Make the device known.
     Register,
-    /// Ask how files are wanted.
+    /// Ask where files are wanted.
     AskStorageSolution,
     /// Take the most urgent item in hand.
-    Take,
+    Take(Want),
     /// Do this with the item in hand.
     Deliver(ItemName, Manifest, Stage),
     /// Put the item in hand back.
     PutBack(PutBack),
+}
+
+/// Which item is to be taken in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Any.
+    Any,
+    /// One whose file is in place: the place takes no other for now.
+    FileInPlace,
 }
 
 /// How an item goes back into the spool.
@@ -113,8 +124,10 @@ pub enum Stage {
 pub enum Outcome {
     /// It is done. For [`Action::Deliver`], this stage is.
     Done,
-    /// The storage solution.
+    /// Files go there from now on.
     Solution(StorageSolution),
+    /// The API wants files where they cannot be brought: why, and what to do.
+    NoStore(String),
     /// An item is in hand.
     Taken(ItemName, Manifest),
     /// No item waits.
@@ -123,6 +136,8 @@ pub enum Outcome {
     RowFound(bool),
     /// The API did not do it.
     Failed(ApiError),
+    /// The file did not get to its place.
+    NotStored(StoreError),
     /// The spool did not do it; nothing in memory is trusted (durability rule 2).
     SpoolFailed(String),
     /// The item in hand was set aside: it will never be taken.
@@ -133,7 +148,7 @@ pub enum Outcome {
 enum Link {
     Unregistered,
     Registered,
-    Ready { asked: Duration },
+    Ready { asked: Duration, solution: StorageSolution },
 }
 
 #[derive(Debug)]
@@ -152,8 +167,11 @@ pub struct Uploader {
     hand: Option<Delivery>,
     /// The item that was in hand goes back first.
     put_back: Option<PutBack>,
+    api: Line,
+    /// The place for files, where it is not the API itself.
+    files: Line,
+    /// The spool failed, or a row has to settle.
     rest_until: Duration,
-    failures: u32,
 }
 
 impl Uploader {
@@ -165,8 +183,9 @@ impl Uploader {
             link: Link::Unregistered,
             hand: None,
             put_back: None,
+            api: Line::new(now),
+            files: Line::new(now),
             rest_until: now,
-            failures: 0,
         }
     }
 
@@ -175,15 +194,17 @@ impl Uploader {
         if let Some(how) = self.put_back {
             return Action::PutBack(how);
         }
-        if now < self.rest_until {
-            return Action::RestUntil(self.rest_until);
+        let rest_until = self.rest_until.max(self.api.rest_until());
+        if now < rest_until {
+            return Action::RestUntil(rest_until);
         }
         match (&self.link, &self.hand) {
             (Link::Unregistered, _) => Action::Register,
             (Link::Registered, _) => Action::AskStorageSolution,
             (Link::Ready { .. }, Some(d)) => Action::Deliver(d.name.clone(), d.manifest.clone(), d.stage),
-            (Link::Ready { asked }, None) if now >= *asked + STORAGE_SOLUTION_REFRESH => Action::AskStorageSolution,
-            (Link::Ready { .. }, None) => Action::Take,
+            (Link::Ready { asked, .. }, None) if now >= *asked + STORAGE_SOLUTION_REFRESH => Action::AskStorageSolution,
+            (Link::Ready { .. }, None) if now < self.files.rest_until() => Action::Take(Want::FileInPlace),
+            (Link::Ready { .. }, None) => Action::Take(Want::Any),
         }
     }
 
@@ -191,8 +212,10 @@ impl Uploader {
     pub fn on(&mut self, outcome: Outcome, now: Duration, jitter: f64) -> Vec<Event> {
         match outcome {
             Outcome::Failed(error) => self.fail(error, now, jitter),
+            Outcome::NotStored(error) => self.not_stored(error, now, jitter),
             Outcome::SpoolFailed(text) => {
-                self.rest(now + self.next_wait(jitter), PutBack::Deferred);
+                self.rest_until = now + BACKOFF_FIRST;
+                self.let_go(PutBack::Deferred);
                 vec![Event::Fault(Fault::new(Part::Disk, text))]
             }
             Outcome::Taken(name, manifest) => {
@@ -204,7 +227,14 @@ impl Uploader {
                 let refused = self.hand.take();
                 refused.map(|d| Event::Refused(d.name.kind())).into_iter().collect()
             }
-            Outcome::Solution(solution) => self.ready(&solution, now),
+            Outcome::Solution(solution) => self.ready(solution, now),
+            Outcome::NoStore(obstacle) => {
+                self.link = Link::Registered;
+                self.rest_until = now + REFUSED_RETRY;
+                let mut events = self.answered();
+                events.push(Event::Fault(Fault::new(Part::Storage, obstacle)));
+                events
+            }
             Outcome::RowFound(found) => {
                 self.row_found(found);
                 self.answered()
@@ -249,7 +279,8 @@ impl Uploader {
             return vec![];
         };
         let kind = delivery.name.kind();
-        delivery.stage = match (delivery.stage, kind) {
+        let done = delivery.stage;
+        delivery.stage = match (done, kind) {
             (Stage::Upload, Kind::Picture) | (Stage::PostRow, Kind::Clip | Kind::Picture) => Stage::Finish,
             (Stage::Upload, _) => {
                 delivery.manifest.step = Step::Uploaded;
@@ -271,28 +302,37 @@ impl Uploader {
                 return vec![Event::Delivered(kind)];
             }
         };
-        self.answered()
+        match done {
+            // That the spool has written something says nothing about the API.
+            Stage::Record => vec![],
+            Stage::Upload if !self.api_takes_files() => self.stored(),
+            _ => self.answered(),
+        }
     }
 
-    fn ready(&mut self, solution: &StorageSolution, now: Duration) -> Vec<Event> {
+    fn ready(&mut self, solution: StorageSolution, now: Duration) -> Vec<Event> {
+        let before = std::mem::replace(&mut self.link, Link::Ready { asked: now, solution: solution.clone() });
+        let unchanged = matches!(before, Link::Ready { solution: before, .. } if before == solution);
         let mut events = self.answered();
-        match solution.obstacle() {
-            None => {
-                self.link = Link::Ready { asked: now };
-                events.push(Event::Cleared(Part::Storage));
-            }
-            Some(obstacle) => {
-                self.link = Link::Registered;
-                self.rest_until = now + REFUSED_RETRY;
-                events.push(Event::Fault(Fault::new(Part::Storage, obstacle)));
-            }
+        if !unchanged {
+            events.extend(self.stored());
         }
         events
     }
 
+    fn api_takes_files(&self) -> bool {
+        matches!(self.link, Link::Ready { solution: StorageSolution::Api, .. })
+    }
+
+    /// The place for files has taken one, or is a new one: nothing is wrong with the way to it.
+    fn stored(&mut self) -> Vec<Event> {
+        self.files.well();
+        vec![Event::Cleared(Part::Storage)]
+    }
+
     /// The API has answered as it should: nothing is wrong with the way to it.
     fn answered(&mut self) -> Vec<Event> {
-        self.failures = 0;
+        self.api.well();
         let mut cleared = vec![Event::Cleared(Part::Api), Event::Cleared(Part::Token)];
         if self.link != Link::Unregistered {
             cleared.push(Event::Cleared(Part::Home));
@@ -302,29 +342,49 @@ impl Uploader {
 
     fn fail(&mut self, error: ApiError, now: Duration, jitter: f64) -> Vec<Event> {
         let fault = fault_of(&self.domain, &error);
-        let (wait, put_back) = match error {
+        let put_back = match error {
             ApiError::Unauthorized(_) | ApiError::UnknownHome(_) => {
                 self.link = Link::Unregistered;
-                (REFUSED_RETRY, PutBack::Unchanged)
+                self.api.rest_for(REFUSED_RETRY, now);
+                PutBack::Unchanged
             }
-            ApiError::Unreachable(_) | ApiError::NotTheApi(_) => (self.next_wait(jitter), PutBack::Unchanged),
+            ApiError::Unreachable(_) | ApiError::Untrusted(_) | ApiError::NotTheApi(_) => {
+                self.api.fail(Duration::ZERO, now, jitter);
+                PutBack::Unchanged
+            }
             // The server may be at it still; see `ROW_SETTLE`.
-            ApiError::Unclear(_) => (self.next_wait(jitter).max(ROW_SETTLE), PutBack::Deferred),
-            ApiError::Refused { .. } | ApiError::File(_) => (self.next_wait(jitter), PutBack::Deferred),
+            ApiError::Unclear(_) => {
+                self.api.fail(ROW_SETTLE, now, jitter);
+                PutBack::Deferred
+            }
+            ApiError::Busy(_, wait) => {
+                self.api.fail(wait.max(ROW_SETTLE), now, jitter);
+                PutBack::Deferred
+            }
+            ApiError::Refused { .. } | ApiError::File(_) => {
+                self.api.fail(Duration::ZERO, now, jitter);
+                PutBack::Deferred
+            }
         };
-        self.rest(now + wait, put_back);
+        self.let_go(put_back);
         vec![Event::Fault(fault)]
     }
 
-    fn next_wait(&self, jitter: f64) -> Duration {
-        backoff::wait(self.failures + 1, jitter)
+    fn not_stored(&mut self, error: StoreError, now: Duration, jitter: f64) -> Vec<Event> {
+        let (part, text, put_back) = match error {
+            StoreError::Api(error) => return self.fail(error, now, jitter),
+            StoreError::Away(text) => (Part::Storage, text, PutBack::Unchanged),
+            StoreError::Failed(text) => (Part::Storage, text, PutBack::Deferred),
+            StoreError::File(text) => (Part::Disk, text, PutBack::Deferred),
+        };
+        self.files.fail(Duration::ZERO, now, jitter);
+        self.let_go(put_back);
+        vec![Event::Fault(Fault::new(part, text))]
     }
 
-    /// Rests, and lets go of the item in hand: what it has reached stands in its manifest, and whatever is most
-    /// urgent then goes first.
-    fn rest(&mut self, until: Duration, put_back: PutBack) {
-        self.failures = self.failures.saturating_add(1);
-        self.rest_until = until;
+    /// Lets go of the item in hand: what it has reached stands in its manifest, and whatever is most urgent then goes
+    /// first.
+    fn let_go(&mut self, put_back: PutBack) {
         self.put_back = self.hand.take().map(|_| put_back);
     }
 }
@@ -335,8 +395,16 @@ pub fn fault_of(domain: &str, error: &ApiError) -> Fault {
         ApiError::Unreachable(cause) => {
             (Part::Api, format!("the API at {domain} cannot be reached: {cause}; check the network and api_domain"))
         }
+        ApiError::Untrusted(cause) => (Part::Api, format!("the API at {domain} is not trusted: {cause}")),
         ApiError::Unclear(cause) => {
             (Part::Api, format!("the API at {domain} does not answer as it should: {cause}; it is tried again"))
+        }
+        ApiError::Busy(cause, wait) => {
+            let wait_s = wait.as_secs();
+            (
+                Part::Api,
+                format!("the API at {domain} asks to be left alone for {wait_s} s: {cause}; it is tried again then"),
+            )
         }
         ApiError::NotTheApi(cause) => (
             Part::Api,

@@ -23,8 +23,23 @@ fn ready() -> Uploader {
     uploader.on(Outcome::Done, NOW, 0.0);
     assert_eq!(uploader.next(NOW), Action::AskStorageSolution);
     uploader.on(Outcome::Solution(StorageSolution::Api), NOW, 0.0);
-    assert_eq!(uploader.next(NOW), Action::Take);
+    assert_eq!(uploader.next(NOW), Action::Take(Want::Any));
     uploader
+}
+
+/// The same, with files that go to S3.
+fn ready_for_s3() -> Uploader {
+    let mut uploader = ready();
+    uploader.on(Outcome::Solution(StorageSolution::S3), NOW, 0.0);
+    uploader
+}
+
+fn faults(events: &[Event]) -> Vec<Part> {
+    events.iter().filter_map(|event| if let Event::Fault(fault) = event { Some(fault.part) } else { None }).collect()
+}
+
+fn no_bucket() -> Outcome {
+    Outcome::NotStored(StoreError::Away("no bucket".into()))
 }
 
 fn take(uploader: &mut Uploader, kind: Kind, step: Step) {
@@ -98,7 +113,7 @@ fn a_row_whose_answer_never_came_is_not_posted_again_before_it_is_looked_for() {
     assert_eq!(uploader.next(NOW), Action::PutBack(PutBack::Deferred));
     uploader.on(Outcome::Done, NOW, 0.0);
     assert_eq!(uploader.next(NOW), Action::RestUntil(NOW + ROW_SETTLE));
-    assert_eq!(uploader.next(NOW + ROW_SETTLE), Action::Take);
+    assert_eq!(uploader.next(NOW + ROW_SETTLE), Action::Take(Want::Any));
     take(&mut uploader, Kind::Clip, Step::Uploaded);
     assert!(matches!(uploader.next(NOW + ROW_SETTLE), Action::Deliver(_, _, Stage::FindRow)));
 }
@@ -138,17 +153,74 @@ fn a_network_that_is_gone_is_tried_ever_more_rarely() {
 }
 
 #[test]
-fn a_storage_solution_that_is_not_built_is_said_and_asked_for_again() {
-    for name in ["volume", "local", "s3", "tape"] {
-        let mut uploader = Uploader::new("http://api", NOW);
+fn a_place_that_cannot_be_used_is_said_and_the_api_asked_again() {
+    let mut uploader = Uploader::new("http://api", NOW);
+    uploader.on(Outcome::Done, NOW, 0.0);
+    let events = uploader.on(Outcome::NoStore("no [storage.s3]".into()), NOW, 0.0);
+    assert_eq!(faults(&events), [Part::Storage]);
+    let Action::RestUntil(until) = uploader.next(NOW) else { panic!("it must rest") };
+    assert_eq!(uploader.next(until), Action::AskStorageSolution);
+    let events = uploader.on(Outcome::Solution(StorageSolution::Api), until, 0.0);
+    assert!(events.contains(&Event::Cleared(Part::Storage)));
+}
+
+#[test]
+fn while_the_place_for_files_rests_rows_and_tasks_go_on() {
+    let mut uploader = ready_for_s3();
+    take(&mut uploader, Kind::Utterance, Step::Recorded);
+    assert_eq!(faults(&uploader.on(no_bucket(), NOW, 1.0)), [Part::Storage]);
+    assert_eq!(uploader.next(NOW), Action::PutBack(PutBack::Unchanged));
+    uploader.on(Outcome::Done, NOW, 0.0);
+    assert_eq!(uploader.next(NOW), Action::Take(Want::FileInPlace));
+    take(&mut uploader, Kind::Utterance, Step::RowPosted);
+    let (stages, events) = deliver(&mut uploader, false);
+    assert_eq!(stages, [Stage::PostTask, Stage::Finish]);
+    // That the API is well says nothing about the place.
+    assert!(!events.contains(&Event::Cleared(Part::Storage)));
+    assert_eq!(uploader.next(NOW), Action::Take(Want::FileInPlace));
+    assert_eq!(uploader.next(NOW + Duration::from_secs(1)), Action::Take(Want::Any));
+}
+
+#[test]
+fn the_waits_for_the_api_and_for_the_place_grow_each_by_itself() {
+    let mut uploader = ready_for_s3();
+    for _ in 0..5 {
+        take(&mut uploader, Kind::Picture, Step::Recorded);
+        uploader.on(no_bucket(), NOW, 1.0);
         uploader.on(Outcome::Done, NOW, 0.0);
-        let events = uploader.on(Outcome::Solution(StorageSolution::parse(name)), NOW, 0.0);
-        let told =
-            events.iter().any(|e| matches!(e, Event::Fault(f) if f.part == Part::Storage && f.text.contains(name)));
-        assert!(told, "{events:?}");
-        let Action::RestUntil(until) = uploader.next(NOW) else { panic!("it must rest") };
-        assert_eq!(uploader.next(until), Action::AskStorageSolution);
     }
+    take(&mut uploader, Kind::Utterance, Step::RowPosted);
+    uploader.on(Outcome::Failed(ApiError::Unreachable("no route".into())), NOW, 1.0);
+    uploader.on(Outcome::Done, NOW, 0.0);
+    let first_wait = Duration::from_secs(1);
+    assert_eq!(uploader.next(NOW), Action::RestUntil(NOW + first_wait), "the API has failed once");
+    assert_eq!(uploader.next(NOW + first_wait), Action::Take(Want::FileInPlace), "the place five times");
+}
+
+#[test]
+fn a_change_of_place_takes_effect_at_once_however_long_the_old_one_was_to_rest() {
+    let mut uploader = ready_for_s3();
+    for _ in 0..9 {
+        take(&mut uploader, Kind::Picture, Step::Recorded);
+        uploader.on(no_bucket(), NOW, 1.0);
+        uploader.on(Outcome::Done, NOW, 0.0);
+    }
+    uploader.on(Outcome::Solution(StorageSolution::S3), NOW, 0.0);
+    assert_eq!(uploader.next(NOW), Action::Take(Want::FileInPlace));
+    let events = uploader.on(Outcome::Solution(StorageSolution::Local), NOW, 0.0);
+    assert!(events.contains(&Event::Cleared(Part::Storage)));
+    assert_eq!(uploader.next(NOW), Action::Take(Want::Any));
+}
+
+#[test]
+fn a_server_that_asks_to_be_left_alone_is() {
+    let mut uploader = ready();
+    take(&mut uploader, Kind::Clip, Step::Uploaded);
+    let wait = Duration::from_secs(120);
+    let events = uploader.on(Outcome::Failed(ApiError::Busy("503".into(), wait)), NOW, 1.0);
+    assert!(matches!(&events[..], [Event::Fault(fault)] if fault.text.contains("120 s")));
+    uploader.on(Outcome::Done, NOW, 0.0);
+    assert_eq!(uploader.next(NOW), Action::RestUntil(NOW + wait));
 }
 
 #[test]

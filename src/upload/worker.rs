@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::http::ApiClient;
-use super::{Action, ApiError, Outcome, PutBack, Stage, StorageSolution, Uploader, backoff};
+use super::store::Stores;
+use super::{Action, ApiError, Outcome, PutBack, Stage, StorageSolution, StoreError, Uploader, Want, backoff};
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::spool::{ItemName, Manifest, Spool, SpoolError};
@@ -13,8 +14,15 @@ use crate::spool::{ItemName, Manifest, Spool, SpoolError};
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Delivers from the spool until `stop` is set, and then ends after the request that is under way.
-pub fn run(spool: &Spool, api: &ApiClient, domain: &str, clock: &dyn Clock, stop: &AtomicBool, tell: &dyn Fn(Event)) {
-    let mut uploader = Uploader::new(domain, clock.monotonic());
+pub fn run(
+    spool: &Spool,
+    api: &ApiClient,
+    stores: &mut Stores,
+    clock: &dyn Clock,
+    stop: &AtomicBool,
+    tell: &dyn Fn(Event),
+) {
+    let mut uploader = Uploader::new(api.domain(), clock.monotonic());
     while !stop.load(Ordering::Relaxed) {
         let outcome = match uploader.next(clock.monotonic()) {
             Action::RestUntil(until) => {
@@ -22,27 +30,35 @@ pub fn run(spool: &Spool, api: &ApiClient, domain: &str, clock: &dyn Clock, stop
                 continue;
             }
             Action::Register => or_failed(api.register().map(|()| Outcome::Done)),
-            Action::AskStorageSolution => {
-                let solution = api.storage_solution().map(|text| StorageSolution::parse(&text));
-                or_failed(solution.map(Outcome::Solution))
-            }
-            Action::Take => take(spool, clock, tell),
+            Action::AskStorageSolution => or_failed(api.storage_solution().map(|text| choose(stores, &text))),
+            Action::Take(want) => take(spool, want, clock, tell),
             Action::PutBack(how) => {
                 put_back(spool, how, clock.monotonic());
                 Outcome::Done
             }
-            Action::Deliver(name, manifest, stage) => deliver(spool, api, &name, &manifest, stage),
+            Action::Deliver(name, manifest, stage) => deliver(spool, api, stores, &name, &manifest, stage),
         };
         uploader.on(outcome, clock.monotonic(), fastrand::f64()).into_iter().for_each(tell);
     }
+    spool.hand_back();
 }
 
 fn or_failed(result: Result<Outcome, ApiError>) -> Outcome {
     result.unwrap_or_else(Outcome::Failed)
 }
 
-fn take(spool: &Spool, clock: &dyn Clock, tell: &dyn Fn(Event)) -> Outcome {
-    let Some(name) = spool.take(LONGEST_WAIT, || clock.monotonic()) else { return Outcome::NothingWaits };
+fn choose(stores: &mut Stores, text: &str) -> Outcome {
+    let solution = StorageSolution::parse(text);
+    match stores.choose(&solution) {
+        Ok(()) => Outcome::Solution(solution),
+        Err(obstacle) => Outcome::NoStore(obstacle),
+    }
+}
+
+fn take(spool: &Spool, want: Want, clock: &dyn Clock, tell: &dyn Fn(Event)) -> Outcome {
+    let Some(name) = spool.take(want == Want::FileInPlace, LONGEST_WAIT, || clock.monotonic()) else {
+        return Outcome::NothingWaits;
+    };
     match spool.load(&name) {
         Ok(manifest) => Outcome::Taken(name, manifest),
         Err(error) if error.is_damage() => {
@@ -64,10 +80,21 @@ fn put_back(spool: &Spool, how: PutBack, now: Duration) {
     }
 }
 
-fn deliver(spool: &Spool, api: &ApiClient, name: &ItemName, manifest: &Manifest, stage: Stage) -> Outcome {
+fn deliver(
+    spool: &Spool,
+    api: &ApiClient,
+    stores: &Stores,
+    name: &ItemName,
+    manifest: &Manifest,
+    stage: Stage,
+) -> Outcome {
     let item = &manifest.item;
     let done = match stage {
-        Stage::Upload => api.upload(item, &spool.media(name)),
+        Stage::Upload => match stores.put(item, &spool.media(name)) {
+            Err(StoreError::Api(error)) => Err(error),
+            Err(error) => return Outcome::NotStored(error),
+            Ok(()) => Ok(()),
+        },
         Stage::PostRow => api.post_row(item),
         Stage::PostTask => api.post_task(item),
         Stage::FindRow => return or_failed(api.has_row(item).map(Outcome::RowFound)),

@@ -85,13 +85,13 @@ fn an_address_where_nobody_answers_or_something_else_does_is_said() {
 }
 
 #[test]
-fn a_storage_solution_that_is_not_built_is_said_and_recording_goes_on() {
+fn a_place_for_files_that_is_not_configured_is_said_and_recording_goes_on() {
     let (api, data_dir) = (DemoApi::start(&["--storage_solution", "s3"]), tempdir().expect("a folder"));
     let output = record(&api, data_dir.path(), &[]);
     let said = said(&output);
     let told = lines_with(&said, "storage:");
     assert_eq!(told.len(), 1, "{said}");
-    assert!(told[0].contains("\"s3\"") && told[0].contains("not built yet"), "{said}");
+    assert!(told[0].contains("S3 bucket") && told[0].contains("[storage.s3]"), "{said}");
     assert!(waiting(data_dir.path(), "clips") >= 2);
 }
 

@@ -1,0 +1,84 @@
+//! A folder that the server shares: files are copied there whole, and leave the spool when their rows are posted. EDGE.
+//!
+//! A share that is not mounted is an ordinary folder on the card, and would be filled by mistake. So the share itself
+//! carries a mark, an empty file that somebody has put there once: where it is missing, nothing is written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::store::{FileStore, StoreError};
+use crate::durable;
+use crate::spool::{Item, name};
+
+/// The mark of a share.
+pub const MARK: &str = ".listener-volume";
+
+/// Being written: on the same file system, and where no consumer looks.
+const SCRATCH: &str = ".listener-scratch";
+
+/// A shared folder.
+#[derive(Debug)]
+pub struct Volume {
+    dir: PathBuf,
+}
+
+impl Volume {
+    /// Nothing is looked at yet: it may be mounted later.
+    pub fn new(dir: &Path) -> Self {
+        Self { dir: dir.into() }
+    }
+}
+
+impl FileStore for Volume {
+    fn put(&self, item: &Item, media: &Path) -> Result<(), StoreError> {
+        let mark = self.dir.join(MARK);
+        if let Err(error) = fs::metadata(&mark) {
+            return Err(StoreError::Away(format!(
+                "the shared volume is not mounted at {}: its mark {} is not there ({error}); mount it, and if it is new, \
+                 make the mark on it: touch {}",
+                self.dir.display(),
+                MARK,
+                mark.display()
+            )));
+        }
+        let target = self.dir.join(name::data_path(item));
+        let failed = |path: &Path, error| StoreError::Failed(format!("cannot write {}: {error}", path.display()));
+        let scratch = self.dir.join(SCRATCH);
+        let folder = target.parent().unwrap_or(&self.dir);
+        for folder in [&scratch, folder] {
+            durable::create_shared_dirs(folder).map_err(|error| failed(folder, error))?;
+        }
+        let from = fs::File::open(media)
+            .map_err(|error| StoreError::File(format!("cannot read {}: {error}", media.display())))?;
+        durable::copy(from, &scratch, &target).map_err(|error| failed(&target, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_share_without_its_mark_is_waited_for_and_not_filled() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let media = dir.path().join("media");
+        fs::write(&media, b"jpeg").expect("writable");
+        let share = dir.path().join("share");
+        fs::create_dir(&share).expect("writable");
+        let item = Item::Picture { uid: Uuid::nil(), taken: Timestamp::UNIX_EPOCH };
+        let volume = Volume::new(&share);
+        assert!(matches!(volume.put(&item, &media), Err(StoreError::Away(text)) if text.contains("touch")));
+        assert_eq!(fs::read_dir(&share).expect("readable").count(), 0);
+
+        fs::write(share.join(MARK), b"").expect("writable");
+        for content in [&b"jpeg"[..], b"again"] {
+            fs::write(&media, content).expect("writable");
+            assert_eq!(volume.put(&item, &media), Ok(()));
+            assert_eq!(fs::read(share.join(name::data_path(&item))).expect("readable"), content);
+        }
+        assert_eq!(fs::read_dir(share.join(SCRATCH)).expect("readable").count(), 0);
+    }
+}

@@ -1,0 +1,139 @@
+//! A folder on a server, by rsync over SSH.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::tempdir;
+
+use crate::api::DemoApi;
+use crate::process::{bare, said};
+use crate::spool::{self, Items};
+use crate::sshd::Sshd;
+
+fn start() -> (DemoApi, Sshd) {
+    let api = DemoApi::start(&["--storage_solution", "local"]);
+    fs::create_dir_all(api.files()).expect("writable");
+    (api, Sshd::start())
+}
+
+/// What rsync has left beside the data; it is empty, or this fails.
+fn remove_scratch(files: &Path) {
+    fs::remove_dir(files.join(".listener-scratch")).expect("it is there, and empty");
+}
+
+#[test]
+fn files_go_to_the_servers_folder_and_what_is_there_stays() {
+    let (api, sshd) = start();
+    let data_dir = tempdir().expect("a folder");
+    let items = Items { utterances: 3, clips: 2, pictures: 5 };
+    let spool = spool::filled(data_dir.path(), items);
+    let other = api.files().join("audio/somebody-else");
+    fs::create_dir_all(&other).expect("writable");
+    fs::write(other.join("0-20260921141401.wav"), b"theirs").expect("writable");
+    let config = spool::config(&api.address, &sshd.section(sshd.port, &api.files(), "user_key"));
+    assert_eq!(spool::deliver(&spool, &config, data_dir.path(), |_| false), []);
+
+    remove_scratch(&api.files());
+    assert_eq!(fs::read(other.join("0-20260921141401.wav")).expect("it stays"), b"theirs");
+    fs::remove_dir_all(other).expect("it is there");
+    spool::assert_all_arrived(&api, items);
+    let picture = api.files().join(format!("videos/{}/frames/2026-09-21_14-14", spool::UID));
+    let picture = fs::read_dir(picture).expect("it is there").next().expect("a file").expect("readable");
+    assert_ne!(picture.metadata().expect("readable").permissions().mode() & 0o044, 0, "consumers may read it");
+}
+
+#[test]
+fn a_stranger_in_the_servers_place_and_a_wrong_key_are_said_and_nothing_is_sent() {
+    let (api, sshd) = start();
+    let data_dir = tempdir().expect("a folder");
+    let spool = spool::filled(data_dir.path(), Items { utterances: 1, clips: 0, pictures: 1 });
+    let login = |key: &str| format!("ssh_key_file = \"{}\"", sshd.private_key(key).display());
+    let cases = [
+        (sshd.section_with(sshd.port, &api.files(), &login("user_key"), "other_key"), "ssh_host_key"),
+        (sshd.section_with(sshd.port, &api.files(), &login("other_key"), "host_key"), "refuses this device"),
+        (sshd.section_with(1, &api.files(), &login("user_key"), "host_key"), "cannot be reached"),
+        (sshd.section(sshd.port, Path::new("/proc/nowhere/else"), "user_key"), "did not take a file"),
+    ];
+    for (section, expected) in cases {
+        let config = spool::config(&api.address, &section);
+        let told = spool::deliver(&spool, &config, data_dir.path(), |told| !told.is_empty());
+        assert!(told[0].text.contains(expected), "{expected}: {told:?}");
+    }
+    assert_eq!(fs::read_dir(api.files()).expect("readable").count(), 0);
+}
+
+/// Lets root in with this password, by a list of users that only this sshd sees.
+fn sshd_with_password(password: &str) -> Option<Sshd> {
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    let mounts = Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success());
+    if !(is_root && mounts) {
+        eprintln!("SKIPPED: this takes root and a mount namespace; logging in with a password was not tried");
+        return None;
+    }
+    let hash = Command::new("openssl").args(["passwd", "-6", password]).output().expect("openssl is installed");
+    let shadow = format!("root:{}:20000:0:99999:7:::\n", String::from_utf8_lossy(&hash.stdout).trim());
+    Some(Sshd::start_by(|sshd, folder| {
+        let file = folder.join("shadow");
+        fs::write(&file, shadow).expect("writable");
+        let mut wrapped = Command::new("unshare");
+        wrapped.args(["--mount", "sh", "-c", "mount --bind \"$0\" /etc/shadow && exec \"$@\""]).arg(file);
+        wrapped.arg(sshd.get_program()).args(sshd.get_args());
+        wrapped
+    }))
+}
+
+/// Programs of these names that write down how they were called, and then are what they are.
+fn witnesses(folder: &Path, log: &Path) {
+    for program in ["rsync", "ssh"] {
+        let script = format!("#!/bin/sh\necho {program} \"$@\" >>{}\nexec /usr/bin/{program} \"$@\"\n", log.display());
+        fs::write(folder.join(program), script).expect("writable");
+        fs::set_permissions(folder.join(program), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    }
+}
+
+#[test]
+fn a_password_logs_in_and_shows_on_no_command_line_and_in_no_output() {
+    const PASSWORD: &str = "pass word $'\"\\ geheim";
+    let Some(sshd) = sshd_with_password(PASSWORD) else { return };
+    let api = DemoApi::start(&["--storage_solution", "local"]);
+    fs::create_dir_all(api.files()).expect("writable");
+    let (data_dir, programs) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
+    let calls = programs.path().join("calls");
+    witnesses(programs.path(), &calls);
+    let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("a path"));
+    let run = |login: &str| {
+        let section = sshd.section_with(sshd.port, &api.files(), login, "host_key");
+        let config = fs::read_to_string(api.config()).expect("readable") + &section;
+        let file = data_dir.path().join("listener.toml");
+        fs::write(&file, config).expect("writable");
+        let output = bare("run")
+            .arg("--data_dir")
+            .arg(data_dir.path().join("data"))
+            .args(["--source", "test", "--for", "2", "--video_length", "1", "--width", "160", "--height", "120"])
+            .arg("--config")
+            .arg(file)
+            .envs([("RUST_LOG", "trace"), ("PATH", &path)])
+            .output()
+            .expect("it runs");
+        let all = said(&output) + &String::from_utf8_lossy(&output.stdout);
+        (output.status.success(), all)
+    };
+    let (is_well, all) = run("ssh_password = 'not the password geheim'");
+    assert!(!is_well && all.contains("refuses this device"), "{all}");
+    assert!(!all.contains("geheim"), "{all}");
+
+    let (is_well, all) = run(&format!("ssh_password = '''{PASSWORD}'''"));
+    assert!(is_well, "{all}");
+    let called = fs::read_to_string(calls).expect("they were called");
+    assert!(called.contains("rsync --relative") && called.contains("ssh -F config"), "{called}");
+    for shown in [all, called] {
+        for secret in ["geheim", crate::api::TOKEN] {
+            assert!(!shown.contains(secret), "{secret} is shown");
+        }
+    }
+    remove_scratch(&api.files());
+    assert_eq!(api.summary()["faults"], serde_json::json!([]));
+    assert!(api.summary()["frames"]["delivered"].as_u64() >= Some(2));
+}

@@ -1,0 +1,17 @@
+//! What waits in the spool reaches the four places where the API may want it, each a real one, once each.
+
+#[path = "../system/api.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
+mod api;
+mod faults;
+mod local;
+#[path = "../system/process.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
+mod process;
+mod proxy;
+mod s3;
+mod slow;
+mod spool;
+mod sshd;
+mod tls;
+mod volume;

@@ -1,0 +1,125 @@
+//! A spool with items in it, and the uploader that empties it, in this process.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use listener::clock::{Clock, SystemClock};
+use listener::config::{Config, RawConfig};
+use listener::device_id::DeviceId;
+use listener::event::{Event, Fault};
+use listener::spool::{Item, Spool};
+use listener::upload::http::ApiClient;
+use listener::upload::store::Stores;
+use listener::upload::worker;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::api::DemoApi;
+
+/// How many of each kind.
+#[derive(Clone, Copy)]
+pub struct Items {
+    pub utterances: u32,
+    pub clips: u32,
+    pub pictures: u32,
+}
+
+/// The run that has recorded them.
+pub const UID: Uuid = Uuid::from_u128(0x3f6c_9f2e_1111_4222_8333_0000_0000_0001);
+
+/// A spool with these items; the content of each file is its path.
+pub fn filled(dir: &Path, items: Items) -> Arc<Spool> {
+    let (spool, _) = Spool::open(&dir.join("spool")).expect("it opens");
+    let at = |second: u32| Timestamp::from_second(1_790_000_040 + i64::from(second)).expect("in range");
+    let all = (0..items.utterances)
+        .map(|index| Item::Utterance {
+            uid: UID,
+            index,
+            start: at(index * 2),
+            end: at(index * 2 + 1),
+            track_id: format!("T-CLUSTER_GPT_4O_ETE_CONVERSATION-{:032x}", index),
+        })
+        .chain((0..items.clips).map(|n| Item::Clip { uid: UID, start: at(n * 20), end: at(n * 20 + 20) }))
+        .chain((0..items.pictures).map(|n| Item::Picture { uid: UID, taken: at(n) }));
+    for item in all {
+        let content = listener::spool::name::data_path(&item);
+        spool.admit_bytes(item, content.as_bytes()).expect("it is kept");
+    }
+    Arc::new(spool)
+}
+
+/// A configuration for this API, with more lines.
+pub fn config(api: &str, more: &str) -> Config {
+    let text = format!("home_id = 1\ntoken = \"{}\"\napi_domain = \"{api}\"\n{more}", crate::api::TOKEN);
+    RawConfig::parse(&text).and_then(RawConfig::validate).expect("a good configuration")
+}
+
+/// Delivers until nothing waits or this has been told; gives the faults that were told on the way.
+pub fn deliver(spool: &Arc<Spool>, config: &Config, data_dir: &Path, enough: impl Fn(&[Fault]) -> bool) -> Vec<Fault> {
+    let (home_id, token) = config.require_api().expect("both are there");
+    let device = DeviceId { mac_address: "02:00:00:00:00:01".into(), name: "test".into(), model: "test".into() };
+    let api = Arc::new(ApiClient::new(&config.api, token, home_id, device).expect("a client"));
+    let mut stores = Stores::new(Arc::clone(&api), config.storage.clone(), config.api.ca_file.clone(), data_dir.into());
+    let (stop, told) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    let clock = HurriedClock::default();
+    let tell = |event| {
+        if let Event::Fault(fault) = event {
+            told.lock().expect("whole").push(fault);
+        }
+    };
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| worker::run(spool, &api, &mut stores, &clock, &stop, &tell));
+        let began = Instant::now();
+        while !spool.is_empty() && !enough(&told.lock().expect("whole")) {
+            let told = told.lock().expect("whole").clone();
+            assert!(!worker.is_finished() && began.elapsed() < Duration::from_secs(500), "it hangs: {told:#?}");
+            thread::sleep(Duration::from_millis(20));
+        }
+        stop.store(true, Ordering::Relaxed);
+        spool.wake();
+    });
+    told.into_inner().expect("whole")
+}
+
+/// A clock that runs ahead by seconds each time it is read, so that nobody waits for a backoff.
+#[derive(Default)]
+struct HurriedClock {
+    ahead_s: Mutex<u64>,
+}
+
+impl Clock for HurriedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(*self.ahead_s.lock().expect("whole") as i64)
+    }
+
+    fn monotonic(&self) -> Duration {
+        let mut ahead_s = self.ahead_s.lock().expect("whole");
+        *ahead_s += 5;
+        SystemClock.monotonic() + Duration::from_secs(*ahead_s)
+    }
+}
+
+/// Each of them is there once, and the consumers of the API stumble over none.
+pub fn assert_all_arrived(api: &DemoApi, items: Items) {
+    let summary = api.summary();
+    assert_eq!(summary["faults"], Value::Array(vec![]), "{summary:#}");
+    assert_eq!(summary["utterances"]["delivered"], items.utterances, "{summary:#}");
+    assert_eq!(summary["clips"]["delivered"], items.clips, "{summary:#}");
+    assert_eq!(summary["frames"]["delivered"], items.pictures, "{summary:#}");
+    assert_eq!(summary["frames"]["files"], items.pictures, "{summary:#}");
+    assert_rows_once(&summary, items);
+}
+
+/// As far as the API can tell that does not see the files.
+pub fn assert_rows_once(summary: &Value, items: Items) {
+    assert_eq!(summary["utterances"]["rows"], items.utterances, "{summary:#}");
+    assert_eq!(summary["clips"]["rows"], items.clips, "{summary:#}");
+    assert_eq!(summary["utterances"]["duplicate_rows"], 0, "{summary:#}");
+    assert_eq!(summary["clips"]["duplicate_rows"], 0, "{summary:#}");
+    // A task whose answer was lost is queued again, under the same track id: the API cannot be asked for it.
+    assert!(summary["utterances"]["tasks"].as_u64() >= Some(items.utterances.into()), "{summary:#}");
+}
