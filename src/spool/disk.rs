@@ -92,7 +92,7 @@ pub struct Found {
     pub damaged: usize,
 }
 
-/// The folder of finished items. One thread at a time delivers from it; any may add.
+/// The folder of finished items. Any thread may add, and any may deliver what it has taken in hand.
 #[derive(Debug)]
 pub struct Spool {
     scratch: PathBuf,
@@ -217,6 +217,11 @@ impl Spool {
         backlog.take(file_in_place, now())
     }
 
+    /// Takes a further picture in hand, if nothing more urgent waits. As with [`Self::take`], it must be given back.
+    pub fn take_picture(&self) -> Option<ItemName> {
+        self.backlog().take_picture()
+    }
+
     /// Waits, or until [`Self::wake`].
     pub fn rest(&self, patience: Duration) {
         drop(self.added.wait_timeout(self.backlog(), patience));
@@ -265,11 +270,12 @@ impl Spool {
 
     /// Removes a delivered item. The manifest goes first: a file without one is unfinished, and never delivered.
     pub fn finish(&self, name: &ItemName) -> Result<(), SpoolError> {
-        for file in [name.manifest(), name.media()] {
-            let path = self.items.join(file);
-            durable::remove(&path).doing("remove", &path)?;
-        }
-        self.backlog().finish();
+        let (manifest, media) = (self.items.join(name.manifest()), self.items.join(name.media()));
+        // A picture that a power cut brings back is sent once more, to the same place; a task would be queued twice.
+        let remove = if name.kind() == Kind::Picture { durable::remove_volatile } else { durable::remove };
+        remove(&manifest).doing("remove", &manifest)?;
+        durable::remove_volatile(&media).doing("remove", &media)?;
+        self.backlog().finish(name);
         Ok(())
     }
 
@@ -288,18 +294,18 @@ impl Spool {
                 other => other.doing("set aside", &path)?,
             }
         }
-        self.backlog().finish();
+        self.backlog().finish(name);
         Ok(())
     }
 
-    /// The item in hand waits again.
-    pub fn hand_back(&self) {
-        self.backlog().hand_back();
+    /// An item in hand waits again.
+    pub fn hand_back(&self, name: &ItemName) {
+        self.backlog().hand_back(name);
     }
 
-    /// The item in hand waits until a time of its own, told how often it has failed.
-    pub fn defer(&self, until: impl FnOnce(u32) -> Duration) {
-        self.backlog().defer(until);
+    /// An item in hand waits until a time of its own, told how often it has failed.
+    pub fn defer(&self, name: &ItemName, until: impl FnOnce(u32) -> Duration) {
+        self.backlog().defer(name, until);
     }
 
     /// How many items of this kind wait.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use reqwest::blocking::{Client, RequestBuilder, multipart};
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::tls::Version;
 use secrecy::{ExposeSecret, SecretString};
@@ -95,7 +95,15 @@ impl ApiClient {
             .map_err(|error| ApiError::File(error.to_string()))?;
         let form = multipart::Form::new().text("dest_path", name::api_path(item)).part("file", part);
         let patience = limits::ANSWER_TIMEOUT + Duration::from_secs(bytes / limits::SLOWEST_UPLOAD_BYTES_PER_S);
-        let request = self.post("/hardware/upload_file/").multipart(form).timeout(patience);
+        let request = self.post("/hardware/upload_file/").timeout(patience);
+        let request = if bytes <= limits::SENT_FROM_MEMORY_BYTES {
+            let kind = format!("multipart/form-data; boundary={}", form.boundary());
+            let mut body = Vec::new();
+            form.into_reader().read_to_end(&mut body).map_err(unreadable)?;
+            request.header(CONTENT_TYPE, kind).body(body)
+        } else {
+            request.multipart(form)
+        };
         send(request)?.read(200).map(drop)
     }
 

@@ -15,6 +15,9 @@
 //! taken up again at step `uploaded` may have had its row posted by an attempt whose answer never came, so it begins
 //! with `FindRow`. A task cannot be asked for; one whose answer never came is posted again with the same track id.
 //!
+//! Pictures need no row, so while nothing more urgent waits, the worker sends those behind the one in hand along with it,
+//! over connections of their own; what becomes of them is no step of this machine.
+//!
 //! The API and the place for files are waited for each by itself: while the place rests, rows and tasks of files that
 //! are in place go on, and the API is asked whether it wants another place.
 
@@ -80,8 +83,8 @@ pub enum Action {
     Take(Want),
     /// Do this with the item in hand.
     Deliver(ItemName, Manifest, Stage),
-    /// Put the item in hand back.
-    PutBack(PutBack),
+    /// Put the item back that was in hand.
+    PutBack(ItemName, PutBack),
 }
 
 /// Which item is to be taken in hand.
@@ -166,7 +169,7 @@ pub struct Uploader {
     link: Link,
     hand: Option<Delivery>,
     /// The item that was in hand goes back first.
-    put_back: Option<PutBack>,
+    put_back: Option<(ItemName, PutBack)>,
     api: Line,
     /// The place for files, where it is not the API itself.
     files: Line,
@@ -191,8 +194,8 @@ impl Uploader {
 
     /// What to do now.
     pub fn next(&self, now: Duration) -> Action {
-        if let Some(how) = self.put_back {
-            return Action::PutBack(how);
+        if let Some((name, how)) = &self.put_back {
+            return Action::PutBack(name.clone(), *how);
         }
         let rest_until = self.rest_until.max(self.api.rest_until());
         if now < rest_until {
@@ -206,6 +209,11 @@ impl Uploader {
             (Link::Ready { .. }, None) if now < self.files.rest_until() => Action::Take(Want::FileInPlace),
             (Link::Ready { .. }, None) => Action::Take(Want::Any),
         }
+    }
+
+    /// The item in hand, when it ends here.
+    pub fn into_hand(self) -> Option<ItemName> {
+        self.put_back.map(|(name, _)| name).or(self.hand.map(|delivery| delivery.name))
     }
 
     /// Takes note of what came of the action. `jitter` is from 0 to 1.
@@ -385,7 +393,7 @@ impl Uploader {
     /// Lets go of the item in hand: what it has reached stands in its manifest, and whatever is most urgent then goes
     /// first.
     fn let_go(&mut self, put_back: PutBack) {
-        self.put_back = self.hand.take().map(|_| put_back);
+        self.put_back = self.hand.take().map(|delivery| (delivery.name, put_back));
     }
 }
 

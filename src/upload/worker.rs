@@ -1,6 +1,7 @@
 //! Does what the state machine says, in a thread of its own. EDGE.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use super::http::ApiClient;
@@ -8,43 +9,153 @@ use super::store::Stores;
 use super::{Action, ApiError, Outcome, PutBack, Stage, StorageSolution, StoreError, Uploader, Want, backoff};
 use crate::clock::Clock;
 use crate::event::Event;
-use crate::spool::{ItemName, Manifest, Spool, SpoolError};
+use crate::limits::{PICTURE_BURST, PICTURE_CONNECTIONS};
+use crate::spool::{ItemName, Kind, Manifest, Spool, SpoolError};
 
 /// How long one wait lasts at most, so that a stop is noticed.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Delivers from the spool until `stop` is set, and then ends after the request that is under way.
-pub fn run(
-    spool: &Spool,
-    api: &ApiClient,
-    stores: &mut Stores,
-    clock: &dyn Clock,
-    stop: &AtomicBool,
-    tell: &dyn Fn(Event),
-) {
-    let mut uploader = Uploader::new(api.domain(), clock.monotonic());
-    while !stop.load(Ordering::Relaxed) {
-        let outcome = match uploader.next(clock.monotonic()) {
-            Action::RestUntil(until) => {
-                spool.rest(until.saturating_sub(clock.monotonic()).min(LONGEST_WAIT));
-                continue;
+/// Delivers from a spool.
+pub struct Worker<'a> {
+    /// What waits.
+    pub spool: &'a Spool,
+    /// Where rows and tasks go.
+    pub api: &'a ApiClient,
+    /// When it is.
+    pub clock: &'a dyn Clock,
+    /// Once set, it ends after the requests that are under way.
+    pub stop: &'a AtomicBool,
+    /// Who wants to know.
+    pub tell: &'a (dyn Fn(Event) + Sync),
+}
+
+impl Worker<'_> {
+    /// Delivers until it is stopped. Files go to one of the `stores`.
+    pub fn run(&self, stores: &mut Stores) {
+        let mut uploader = Uploader::new(self.api.domain(), self.clock.monotonic());
+        while !self.stop.load(Ordering::Relaxed) {
+            let outcome = match uploader.next(self.clock.monotonic()) {
+                Action::RestUntil(until) => {
+                    self.spool.rest(until.saturating_sub(self.clock.monotonic()).min(LONGEST_WAIT));
+                    continue;
+                }
+                Action::Register => or_failed(self.api.register().map(|()| Outcome::Done)),
+                Action::AskStorageSolution => or_failed(self.api.storage_solution().map(|text| choose(stores, &text))),
+                Action::Take(want) => self.take(want),
+                Action::PutBack(name, how) => {
+                    self.put_back(&name, how);
+                    Outcome::Done
+                }
+                Action::Deliver(name, manifest, stage) => self.deliver(stores, &name, &manifest, stage),
+            };
+            uploader.on(outcome, self.clock.monotonic(), fastrand::f64()).into_iter().for_each(self.tell);
+        }
+        if let Some(name) = uploader.into_hand() {
+            self.spool.hand_back(&name);
+        }
+    }
+
+    fn take(&self, want: Want) -> Outcome {
+        let taken = self.spool.take(want == Want::FileInPlace, LONGEST_WAIT, || self.clock.monotonic());
+        let Some(name) = taken else { return Outcome::NothingWaits };
+        match self.load(&name) {
+            Ok(Some(manifest)) => Outcome::Taken(name, manifest),
+            Ok(None) => Outcome::NothingWaits,
+            Err(error) => {
+                self.put_back(&name, PutBack::Deferred);
+                Outcome::SpoolFailed(error.line())
             }
-            Action::Register => or_failed(api.register().map(|()| Outcome::Done)),
-            Action::AskStorageSolution => or_failed(api.storage_solution().map(|text| choose(stores, &text))),
-            Action::Take(want) => take(spool, want, clock, tell),
-            Action::PutBack(how) => {
-                put_back(spool, how, clock.monotonic());
+        }
+    }
+
+    /// The manifest of an item in hand; none if it is damaged, and no longer in hand.
+    fn load(&self, name: &ItemName) -> Result<Option<Manifest>, SpoolError> {
+        match self.spool.load(name) {
+            Err(error) if error.is_damage() => {
+                log::error!("{error}");
+                (self.tell)(Event::Dropped(name.kind()));
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    fn put_back(&self, name: &ItemName, how: PutBack) {
+        let now = self.clock.monotonic();
+        match how {
+            PutBack::Unchanged => self.spool.hand_back(name),
+            PutBack::Deferred => self.spool.defer(name, |failures| now + backoff::wait(failures, fastrand::f64())),
+        }
+    }
+
+    fn deliver(&self, stores: &Stores, name: &ItemName, manifest: &Manifest, stage: Stage) -> Outcome {
+        let item = &manifest.item;
+        let done = match stage {
+            Stage::Upload => match self.upload(stores, name, manifest) {
+                Err(StoreError::Api(error)) => Err(error),
+                Err(error) => return Outcome::NotStored(error),
+                Ok(()) => Ok(()),
+            },
+            Stage::PostRow => self.api.post_row(item),
+            Stage::PostTask => self.api.post_task(item),
+            Stage::FindRow => return or_failed(self.api.has_row(item).map(Outcome::RowFound)),
+            Stage::Record => return or_spool_failed(self.spool.record(name, manifest), Outcome::Done),
+            Stage::Finish => return or_spool_failed(self.spool.finish(name), Outcome::Done),
+        };
+        match done {
+            Ok(()) => {
+                log::debug!(item = name.to_string().as_str(); "{stage:?} done");
                 Outcome::Done
             }
-            Action::Deliver(name, manifest, stage) => deliver(spool, api, stores, &name, &manifest, stage),
-        };
-        uploader.on(outcome, clock.monotonic(), fastrand::f64()).into_iter().for_each(tell);
+            Err(error @ ApiError::Refused { .. }) => {
+                log::error!("{} is set aside in refused/: {error}", name);
+                or_spool_failed(self.spool.refuse(name, &error.to_string()), Outcome::Refused)
+            }
+            Err(error) => Outcome::Failed(error),
+        }
     }
-    spool.hand_back();
+
+    /// Sends the file of the item in hand. With a picture go those that wait behind it.
+    fn upload(&self, stores: &Stores, name: &ItemName, manifest: &Manifest) -> Result<(), StoreError> {
+        let put = || stores.put(&manifest.item, &self.spool.media(name));
+        if name.kind() != Kind::Picture || self.spool.waiting(Kind::Picture) == 1 {
+            return put();
+        }
+        thread::scope(|scope| {
+            for _ in 1..PICTURE_CONNECTIONS {
+                scope.spawn(|| self.send_pictures(stores));
+            }
+            put().inspect(|()| self.send_pictures(stores))
+        })
+    }
+
+    /// Sends pictures until one fails or something more urgent waits. One that fails is sent once more by the state
+    /// machine, which then says why it failed.
+    fn send_pictures(&self, stores: &Stores) {
+        for _ in 0..PICTURE_BURST {
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let Some(name) = self.spool.take_picture() else { return };
+            match self.load(&name) {
+                Ok(None) => continue,
+                Ok(Some(manifest)) if stores.put(&manifest.item, &self.spool.media(&name)).is_ok() => {}
+                _ => return self.spool.hand_back(&name),
+            }
+            match self.spool.finish(&name) {
+                Ok(()) => (self.tell)(Event::Delivered(Kind::Picture)),
+                Err(_) => return self.spool.hand_back(&name),
+            }
+        }
+    }
 }
 
 fn or_failed(result: Result<Outcome, ApiError>) -> Outcome {
     result.unwrap_or_else(Outcome::Failed)
+}
+
+fn or_spool_failed(result: Result<(), SpoolError>, outcome: Outcome) -> Outcome {
+    result.map_or_else(|error| Outcome::SpoolFailed(error.line()), |()| outcome)
 }
 
 fn choose(stores: &mut Stores, text: &str) -> Outcome {
@@ -53,67 +164,4 @@ fn choose(stores: &mut Stores, text: &str) -> Outcome {
         Ok(()) => Outcome::Solution(solution),
         Err(obstacle) => Outcome::NoStore(obstacle),
     }
-}
-
-fn take(spool: &Spool, want: Want, clock: &dyn Clock, tell: &dyn Fn(Event)) -> Outcome {
-    let Some(name) = spool.take(want == Want::FileInPlace, LONGEST_WAIT, || clock.monotonic()) else {
-        return Outcome::NothingWaits;
-    };
-    match spool.load(&name) {
-        Ok(manifest) => Outcome::Taken(name, manifest),
-        Err(error) if error.is_damage() => {
-            log::error!("{error}");
-            tell(Event::Dropped(name.kind()));
-            Outcome::NothingWaits
-        }
-        Err(error) => {
-            put_back(spool, PutBack::Deferred, clock.monotonic());
-            Outcome::SpoolFailed(error.line())
-        }
-    }
-}
-
-fn put_back(spool: &Spool, how: PutBack, now: Duration) {
-    match how {
-        PutBack::Unchanged => spool.hand_back(),
-        PutBack::Deferred => spool.defer(|failures| now + backoff::wait(failures, fastrand::f64())),
-    }
-}
-
-fn deliver(
-    spool: &Spool,
-    api: &ApiClient,
-    stores: &Stores,
-    name: &ItemName,
-    manifest: &Manifest,
-    stage: Stage,
-) -> Outcome {
-    let item = &manifest.item;
-    let done = match stage {
-        Stage::Upload => match stores.put(item, &spool.media(name)) {
-            Err(StoreError::Api(error)) => Err(error),
-            Err(error) => return Outcome::NotStored(error),
-            Ok(()) => Ok(()),
-        },
-        Stage::PostRow => api.post_row(item),
-        Stage::PostTask => api.post_task(item),
-        Stage::FindRow => return or_failed(api.has_row(item).map(Outcome::RowFound)),
-        Stage::Record => return or_spool_failed(spool.record(name, manifest), Outcome::Done),
-        Stage::Finish => return or_spool_failed(spool.finish(name), Outcome::Done),
-    };
-    match done {
-        Ok(()) => {
-            log::debug!(item = name.to_string().as_str(); "{stage:?} done");
-            Outcome::Done
-        }
-        Err(error @ ApiError::Refused { .. }) => {
-            log::error!("{} is set aside in refused/: {error}", name);
-            or_spool_failed(spool.refuse(name, &error.to_string()), Outcome::Refused)
-        }
-        Err(error) => Outcome::Failed(error),
-    }
-}
-
-fn or_spool_failed(result: Result<(), SpoolError>, outcome: Outcome) -> Outcome {
-    result.map_or_else(|error| Outcome::SpoolFailed(error.line()), |()| outcome)
 }

@@ -14,7 +14,7 @@ use listener::event::{Event, Fault};
 use listener::spool::{Item, Spool};
 use listener::upload::http::ApiClient;
 use listener::upload::store::Stores;
-use listener::upload::worker;
+use listener::upload::worker::Worker;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -72,7 +72,8 @@ pub fn deliver(spool: &Arc<Spool>, config: &Config, data_dir: &Path, enough: imp
         }
     };
     thread::scope(|scope| {
-        let worker = scope.spawn(|| worker::run(spool, &api, &mut stores, &clock, &stop, &tell));
+        let worker =
+            scope.spawn(|| Worker { spool, api: &api, clock: &clock, stop: &stop, tell: &tell }.run(&mut stores));
         let began = Instant::now();
         while !spool.is_empty() && !enough(&told.lock().expect("whole")) {
             let told = told.lock().expect("whole").clone();
