@@ -25,21 +25,29 @@ impl Backlog {
         self.waiting[kind as usize] += usize::from(self.ready.insert(name));
     }
 
-    /// Takes the most urgent item in hand; of those only whose file is in place, if so told.
-    pub fn take(&mut self, file_in_place: bool, now: Duration) -> Option<ItemName> {
+    /// Takes the most urgent item in hand.
+    pub fn take(&mut self, now: Duration) -> Option<ItemName> {
+        self.ready_what_is_due(now);
+        let name = self.ready.pop_first()?;
+        self.in_hand.insert(name.clone());
+        Some(name)
+    }
+
+    /// Takes the most urgent of the items in hand whose file is in place.
+    pub fn take_file_in_place(&mut self, now: Duration) -> Option<ItemName> {
+        self.ready_what_is_due(now);
+        let name = self.file_in_place.iter().find(|name| self.ready.contains(*name))?.clone();
+        self.ready.remove(&name);
+        self.in_hand.insert(name.clone());
+        Some(name)
+    }
+
+    fn ready_what_is_due(&mut self, now: Duration) {
         let due: Vec<_> = self.deferred.iter().filter(|(_, until)| **until <= now).map(|(n, _)| n.clone()).collect();
         for name in due {
             self.deferred.remove(&name);
             self.ready.insert(name);
         }
-        let name = if file_in_place {
-            let name = self.file_in_place.iter().find(|name| self.ready.contains(*name))?.clone();
-            self.ready.take(&name)?
-        } else {
-            self.ready.pop_first()?
-        };
-        self.in_hand.insert(name.clone());
-        Some(name)
     }
 
     /// Takes the most urgent item in hand, too, if it is a picture: nothing more urgent waits.
@@ -119,28 +127,28 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.add(clip(1));
         backlog.add(clip(2));
-        assert_eq!(backlog.take(false, NOW), Some(clip(1)));
+        assert_eq!(backlog.take(NOW), Some(clip(1)));
         backlog.defer(&clip(1), |failures| NOW + Duration::from_secs(failures.into()));
-        assert_eq!(backlog.take(false, NOW), Some(clip(2)));
+        assert_eq!(backlog.take(NOW), Some(clip(2)));
         backlog.finish(&clip(2));
-        assert_eq!(backlog.take(false, NOW), None);
+        assert_eq!(backlog.take(NOW), None);
         assert_eq!(backlog.len(), 1);
         let due = backlog.next_due().expect("one is deferred");
-        assert_eq!(backlog.take(false, due), Some(clip(1)));
+        assert_eq!(backlog.take(due), Some(clip(1)));
     }
 
     #[test]
     fn while_no_file_can_be_sent_those_whose_file_is_in_place_go_on() {
         let mut backlog = Backlog::default();
         (1..4).for_each(|second| backlog.add(clip(second)));
-        assert_eq!(backlog.take(true, NOW), None);
-        assert_eq!(backlog.take(false, NOW), Some(clip(1)));
+        assert_eq!(backlog.take_file_in_place(NOW), None);
+        assert_eq!(backlog.take(NOW), Some(clip(1)));
         backlog.hand_back(&clip(1));
         backlog.note_file_in_place(&clip(2));
-        assert_eq!(backlog.take(true, NOW), Some(clip(2)));
+        assert_eq!(backlog.take_file_in_place(NOW), Some(clip(2)));
         backlog.finish(&clip(2));
-        assert_eq!(backlog.take(true, NOW), None);
-        assert_eq!(backlog.take(false, NOW), Some(clip(1)));
+        assert_eq!(backlog.take_file_in_place(NOW), None);
+        assert_eq!(backlog.take(NOW), Some(clip(1)));
     }
 
     #[test]
@@ -151,13 +159,13 @@ mod tests {
         };
         let mut backlog = Backlog::default();
         (1..4).for_each(|second| backlog.add(picture(second)));
-        assert_eq!(backlog.take(false, NOW), Some(picture(1)));
+        assert_eq!(backlog.take(NOW), Some(picture(1)));
         assert_eq!(backlog.take_picture(), Some(picture(2)));
         backlog.add(clip(1));
         assert_eq!(backlog.take_picture(), None);
         backlog.finish(&picture(1));
         backlog.hand_back(&picture(2));
-        assert_eq!((backlog.waiting(Kind::Picture), backlog.take(false, NOW)), (2, Some(clip(1))));
+        assert_eq!((backlog.waiting(Kind::Picture), backlog.take(NOW)), (2, Some(clip(1))));
     }
 
     #[test]
@@ -165,9 +173,9 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.add(clip(1));
         backlog.add(clip(2));
-        assert_eq!(backlog.take(false, NOW), Some(clip(1)));
+        assert_eq!(backlog.take(NOW), Some(clip(1)));
         backlog.hand_back(&clip(1));
-        assert_eq!(backlog.take(false, NOW), Some(clip(1)));
+        assert_eq!(backlog.take(NOW), Some(clip(1)));
         assert_eq!(backlog.waiting(Kind::Clip), 2);
     }
 }

@@ -204,17 +204,29 @@ impl Spool {
 
     /// Takes the most urgent item in hand, waiting up to `patience` for one. It must then be given to one of
     /// [`Self::finish`], [`Self::refuse`], [`Self::hand_back`], [`Self::defer`].
-    ///
-    /// While the place for files takes none, `file_in_place` asks only for items whose file is there.
-    pub fn take(&self, file_in_place: bool, patience: Duration, now: impl Fn() -> Duration) -> Option<ItemName> {
+    pub fn take(&self, patience: Duration, now: impl Fn() -> Duration) -> Option<ItemName> {
+        self.take_by(Backlog::take, patience, now)
+    }
+
+    /// The same among the items whose file is in place, while that place takes no other.
+    pub fn take_file_in_place(&self, patience: Duration, now: impl Fn() -> Duration) -> Option<ItemName> {
+        self.take_by(Backlog::take_file_in_place, patience, now)
+    }
+
+    fn take_by(
+        &self,
+        take: fn(&mut Backlog, Duration) -> Option<ItemName>,
+        patience: Duration,
+        now: impl Fn() -> Duration,
+    ) -> Option<ItemName> {
         let mut backlog = self.backlog();
-        let taken = backlog.take(file_in_place, now());
+        let taken = take(&mut backlog, now());
         if taken.is_some() {
             return taken;
         }
         let patience = backlog.next_due().map_or(patience, |due| patience.min(due.saturating_sub(now())));
         let (mut backlog, _) = self.added.wait_timeout(backlog, patience).expect("no panic while held");
-        backlog.take(file_in_place, now())
+        take(&mut backlog, now())
     }
 
     /// Takes a further picture in hand, if nothing more urgent waits. As with [`Self::take`], it must be given back.
@@ -353,7 +365,7 @@ mod tests {
     }
 
     fn take(spool: &Spool) -> Option<ItemName> {
-        spool.take(false, Duration::ZERO, || Duration::ZERO)
+        spool.take(Duration::ZERO, || Duration::ZERO)
     }
 
     #[test]

@@ -136,7 +136,7 @@ mod tests {
         keeper.keep(speech(0), &|_| {});
         keeper.keep(speech(5), &|_| {});
         for expected in 0..2 {
-            let name = spool.take(false, Duration::ZERO, || Duration::ZERO).expect("waits");
+            let name = spool.take(Duration::ZERO, || Duration::ZERO).expect("waits");
             let Item::Utterance { index, track_id, .. } = spool.load(&name).expect("loads").item else {
                 panic!("an utterance was kept")
             };

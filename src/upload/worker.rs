@@ -56,7 +56,11 @@ impl Worker<'_> {
     }
 
     fn take(&self, want: Want) -> Outcome {
-        let taken = self.spool.take(want == Want::FileInPlace, LONGEST_WAIT, || self.clock.monotonic());
+        let now = || self.clock.monotonic();
+        let taken = match want {
+            Want::Any => self.spool.take(LONGEST_WAIT, now),
+            Want::FileInPlace => self.spool.take_file_in_place(LONGEST_WAIT, now),
+        };
         let Some(name) = taken else { return Outcome::NothingWaits };
         match self.load(&name) {
             Ok(Some(manifest)) => Outcome::Taken(name, manifest),
