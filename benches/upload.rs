@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use listener::clock::SystemClock;
 use listener::config::{Config, Key, RawConfig};
 use listener::device_id::DeviceId;
-use listener::spool::{Item, Spool};
+use listener::spool::{Dated, Item, Spool};
 use listener::upload::http::ApiClient;
 use listener::upload::store::Stores;
 use listener::upload::worker::Worker;
@@ -42,7 +42,7 @@ fn fill(dir: &Path, pictures: i64, bytes: usize) {
     for second in 0..pictures {
         chance.fill(&mut jpeg);
         let taken = Timestamp::from_second(1_790_000_040 + second).expect("in range");
-        spool.admit_bytes(Item::Picture { uid, taken }, &jpeg).expect("it is kept");
+        spool.admit_bytes(Dated::known(Item::Picture { uid, taken }), &jpeg).expect("it is kept");
     }
 }
 

@@ -1,10 +1,37 @@
 //! Time, so that it can be passed in. EDGE: the only file that reads a clock.
+//!
+//! Three clocks: the wall clock, which may be wrong and may be set; `CLOCK_MONOTONIC`, in which GStreamer and ALSA count;
+//! and `CLOCK_BOOTTIME`, by which recordings are remembered until the wall clock is right. The last goes on while the
+//! machine sleeps, as the wall clock does, so that their difference changes only when somebody sets the wall clock
+//! (clock_gettime(2); the kernel slews all three alike). `CLOCK_MONOTONIC` stands still in a sleep.
+//!
+//! A Raspberry Pi has no clock that runs while it is off. Whether the wall clock is right by now is told by
+//! systemd-timesyncd: it makes a file once it has set it (systemd-time-wait-sync.service(8)). The kernel's own flag
+//! (`STA_UNSYNC` of adjtimex(2)) is not asked: that page calls it unreliable, it comes back after nine hours without
+//! network though the clock runs on, and there is no safe binding. Where a hardware clock has set the time, or
+//! timesyncd does not run, nobody can tell more than the clock itself, and it is believed.
 
-use std::sync::Mutex;
+use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
+use uuid::Uuid;
+
+/// There as long as systemd-timesyncd runs.
+const TIMESYNCD: &str = "/run/systemd/timesync";
+
+/// There once it has set the clock since the machine was started.
+const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
+
+/// Each clock that runs while the machine is off has a folder here; `hctosys` in it is 1 if the system's time was taken
+/// from it (kernel: Documentation/ABI/testing/sysfs-class-rtc).
+const HARDWARE_CLOCKS: &str = "/sys/class/rtc";
+
+/// New at every start of the machine (proc_sys_kernel(5)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Where the program gets its time from.
 pub trait Clock: Send + Sync {
@@ -12,22 +39,37 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// `CLOCK_MONOTONIC`, the clock of GStreamer pipelines and of V4L2 time stamps. Never steps.
     fn monotonic(&self) -> Duration;
+    /// `CLOCK_BOOTTIME`: since the machine was started, its sleep included. Never steps.
+    fn boottime(&self) -> Duration;
+    /// Which start of the machine `boottime` counts from.
+    fn boot(&self) -> Uuid;
+    /// Whether the wall clock is right, as far as anyone can tell.
+    fn is_set(&self) -> bool;
 
     /// What has to be added to monotonic time to get wall-clock time.
     fn wall_minus_monotonic(&self) -> SignedDuration {
-        // The thread may be put aside between two readings; the tightest of a few brackets is the true one.
-        (0..4)
-            .map(|_| {
-                let before = self.monotonic();
-                let wall = self.now();
-                let after = self.monotonic();
-                let middle = before + (after - before) / 2;
-                (after - before, since_epoch(wall) - signed(middle))
-            })
-            .min_by_key(|(bracket, _)| *bracket)
-            .map(|(_, offset)| offset)
-            .unwrap_or_default()
+        wall_minus(|| self.now(), || self.monotonic())
     }
+
+    /// What has to be added to the time since the machine was started to get wall-clock time.
+    fn wall_minus_boottime(&self) -> SignedDuration {
+        wall_minus(|| self.now(), || self.boottime())
+    }
+}
+
+fn wall_minus(wall: impl Fn() -> Timestamp, steady: impl Fn() -> Duration) -> SignedDuration {
+    // The thread may be put aside between two readings; the tightest of a few brackets is the true one.
+    (0..4)
+        .map(|_| {
+            let before = steady();
+            let wall = wall();
+            let after = steady();
+            let middle = before + (after - before) / 2;
+            (after - before, since_epoch(wall) - signed(middle))
+        })
+        .min_by_key(|(bracket, _)| *bracket)
+        .map(|(_, offset)| offset)
+        .unwrap_or_default()
 }
 
 /// A time as signed duration since 1970.
@@ -50,40 +92,115 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        let time = clock_gettime(ClockId::Monotonic);
-        Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+        read(ClockId::Monotonic)
+    }
+
+    fn boottime(&self) -> Duration {
+        read(ClockId::Boottime)
+    }
+
+    fn boot(&self) -> Uuid {
+        static BOOT: OnceLock<Uuid> = OnceLock::new();
+        // Without /proc every run counts as a start of its own, which errs on the safe side.
+        let read = || fs::read_to_string(BOOT_ID).ok().and_then(|text| text.trim().parse().ok());
+        *BOOT.get_or_init(|| read().unwrap_or_else(Uuid::new_v4))
+    }
+
+    fn is_set(&self) -> bool {
+        Path::new(SYNCHRONISED).exists() || !Path::new(TIMESYNCD).exists() || was_set_by_hardware()
     }
 }
 
-/// A clock that stands still until a test moves it.
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
+fn was_set_by_hardware() -> bool {
+    let Ok(clocks) = fs::read_dir(HARDWARE_CLOCKS) else { return false };
+    let set_by = |path: &Path| fs::read_to_string(path.join("hctosys")).is_ok_and(|text| text.trim() == "1");
+    clocks.flatten().any(|clock| set_by(&clock.path()))
+}
+
+/// Clocks that stand still until a test moves them.
 #[derive(Debug)]
-pub struct ManualClock(Mutex<(Timestamp, Duration)>);
+pub struct ManualClock(Mutex<Manual>);
+
+#[derive(Debug)]
+struct Manual {
+    wall: Timestamp,
+    steady: Duration,
+    boot: Uuid,
+    is_set: bool,
+}
 
 impl ManualClock {
-    /// A clock that shows `now`, on a machine that has been up for an hour.
+    /// A clock that rightly shows `now`, on a machine that has been up for an hour.
     pub fn at(now: Timestamp) -> Self {
-        Self(Mutex::new((now, Duration::from_secs(3600))))
+        Self(Mutex::new(Manual {
+            wall: now,
+            steady: Duration::from_secs(3600),
+            boot: Uuid::from_u128(1),
+            is_set: true,
+        }))
+    }
+
+    /// The same on a machine that does not know whether it is right.
+    pub fn unset(now: Timestamp) -> Self {
+        let clock = Self::at(now);
+        clock.lock().is_set = false;
+        clock
     }
 
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        let mut time = self.0.lock().expect("no panic while held");
-        time.0 += signed(by);
-        time.1 += by;
+        let mut time = self.lock();
+        time.wall += signed(by);
+        time.steady += by;
     }
 
-    /// Sets the wall clock alone, as a person or a time server does.
+    /// Sets the wall clock alone, as a person does.
     pub fn step(&self, by: SignedDuration) {
-        self.0.lock().expect("no panic while held").0 += by;
+        self.lock().wall += by;
+    }
+
+    /// Sets the wall clock right, as a time server does.
+    pub fn synchronise(&self, by: SignedDuration) {
+        let mut time = self.lock();
+        time.wall += by;
+        time.is_set = true;
+    }
+
+    /// Starts the machine anew; without a battery its wall clock goes on from `wall`.
+    pub fn reboot(&self, wall: Timestamp) {
+        let mut time = self.lock();
+        let boot = Uuid::from_u128(time.boot.as_u128() + 1);
+        *time = Manual { wall, steady: Duration::from_secs(20), boot, is_set: false };
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Manual> {
+        self.0.lock().expect("no panic while held")
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        self.0.lock().expect("no panic while held").0
+        self.lock().wall
     }
 
     fn monotonic(&self) -> Duration {
-        self.0.lock().expect("no panic while held").1
+        self.lock().steady
+    }
+
+    fn boottime(&self) -> Duration {
+        self.lock().steady
+    }
+
+    fn boot(&self) -> Uuid {
+        self.lock().boot
+    }
+
+    fn is_set(&self) -> bool {
+        self.lock().is_set
     }
 }

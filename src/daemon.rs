@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -20,12 +20,13 @@ use crate::capture::stages::{self, Outlets, Source};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::device_id::DeviceId;
-use crate::event::{Event, News, Part, Progress, Tally};
+use crate::event::{Event, Fault, News, Part, Progress, Tally};
 use crate::limits::{
     DRAIN_TIMEOUT, EVENTS_IN_FLIGHT, FINISH_TIMEOUT, RECORDINGS_IN_FLIGHT, STATUS_FILE_INTERVAL, STATUS_TICK,
-    STOP_TIMEOUT,
+    STOP_TIMEOUT, TEND_INTERVAL,
 };
 use crate::spool::{Keeper, Kind, Recording, Spool};
+use crate::status::file::LastError;
 use crate::status::gpiocdev::Lines;
 use crate::status::leds::Lights;
 use crate::status::player::{Pins, Player};
@@ -34,6 +35,9 @@ use crate::status::{file, line, terminal};
 use crate::upload::http::ApiClient;
 use crate::upload::store::Stores;
 use crate::upload::worker::Worker;
+
+/// The spool's folder in the data folder.
+pub const SPOOL: &str = "spool";
 
 /// What is to be done.
 #[derive(Debug)]
@@ -111,7 +115,7 @@ enum Phase {
 /// When the data folder or a recorded file cannot be used at all. Everything else is a fault that is told and waited
 /// out.
 pub fn run(job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Result<Summary> {
-    let (spool, found) = Spool::open(&job.data_dir.join("spool"))?;
+    let (spool, found) = Spool::open(&job.data_dir.join(SPOOL))?;
     let spool = Arc::new(spool);
     if found != Default::default() {
         log::info!(
@@ -138,8 +142,10 @@ pub fn run(job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Result
     };
     let mut capture = stages::start(&job.source, &job.config, &outlets)?;
     drop(outlets);
-    let keeper = Keeper::new(Arc::clone(&spool), uid, &job.config.api.track_cluster);
-    capture.push(start_keeper(keeper, recordings, teller(events.clone())));
+    let cluster = &job.config.api.track_cluster;
+    let keeper = Keeper::new(Arc::clone(&spool), uid, cluster, Arc::clone(&clock));
+    let max_bytes = job.config.storage.max_bytes;
+    capture.push(start_keeper(keeper, max_bytes, recordings, teller(events.clone())));
     let uploader = start_uploader(&job, &spool, &clock, &stop_upload, teller(events))?;
 
     let mut stages = Stages { capture, uploader, stop_capture, stop_upload };
@@ -204,10 +210,22 @@ impl Stages {
 
 fn start_keeper(
     mut keeper: Keeper,
+    max_bytes: Option<u64>,
     recordings: Receiver<Recording>,
     tell: impl Fn(Event) + Send + 'static,
 ) -> JoinHandle<()> {
-    thread::spawn(move || recordings.into_iter().for_each(|recording| keeper.keep(recording, &tell)))
+    thread::spawn(move || {
+        keeper.set_budget(max_bytes, &tell);
+        loop {
+            match recordings.recv_timeout(TEND_INTERVAL) {
+                Ok(recording) => keeper.keep(recording, &tell),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            keeper.tend(&tell);
+        }
+        keeper.remember(true);
+    })
 }
 
 fn start_uploader(
@@ -247,6 +265,7 @@ struct View {
     clock: Arc<dyn Clock>,
     status_file: PathBuf,
     status_due: Duration,
+    last_error: Option<LastError>,
     leds: Option<Player>,
 }
 
@@ -258,6 +277,7 @@ impl View {
             clock: Arc::clone(clock),
             status_file: file::path(job.runtime_dir.clone(), &job.data_dir),
             status_due: Duration::ZERO,
+            last_error: None,
             leds: if job.leds { start_leds(clock) } else { None },
         }
     }
@@ -270,6 +290,9 @@ impl View {
         {
             if let Some(news) = self.progress.add(&event) {
                 log_news(&news);
+                if let News::Fault(Fault { part, text }) = news {
+                    self.last_error = Some(LastError { at: self.clock.now(), part, text });
+                }
             }
         }
         let waiting = Kind::ALL.map(|kind| self.spool.waiting(kind)).iter().sum();
@@ -295,9 +318,13 @@ impl View {
     }
 
     fn write_status(&self) {
-        if let Err(error) = file::write(&self.status_file, &self.progress, &self.spool, self.clock.now()) {
+        if let Err(error) = self.try_write_status() {
             log::debug!("cannot write {}: {error}", self.status_file.display());
         }
+    }
+
+    fn try_write_status(&self) -> std::io::Result<()> {
+        file::write(&self.status_file, &self.progress, self.last_error.as_ref(), &self.spool, self.clock.now())
     }
 
     /// Whether nothing will be delivered before somebody has mended something.

@@ -13,10 +13,13 @@ use tempfile::NamedTempFile;
 /// Writes `bytes` to `target`, which appears whole or not at all; a file that was there is replaced.
 /// `scratch_dir` must be on the same file system.
 pub fn write(scratch_dir: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = NamedTempFile::new_in(scratch_dir)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(target).map_err(|error| error.error)?;
+    let file = NamedTempFile::new_in(scratch_dir)?;
+    perform(Operation::Write(file.path()), || file.as_file().write_all(bytes))?;
+    perform(Operation::SyncFile(file.path()), || file.as_file().sync_all())?;
+    let temporary = file.into_temp_path();
+    perform(Operation::Rename(&temporary, target), || fs::rename(&temporary, target))?;
+    // What is left of it is the target.
+    temporary.keep().map_err(|error| error.error)?;
     sync_parent(target)
 }
 
@@ -33,10 +36,8 @@ pub fn copy(mut from: File, scratch_dir: &Path, target: &Path) -> io::Result<()>
 
 /// Moves a file that another writer has finished to `target` on the same file system, durably.
 pub fn publish(finished: &Path, target: &Path) -> io::Result<()> {
-    File::open(finished)?.sync_all()?;
-    fs::rename(finished, target)?;
-    sync_parent(target)?;
-    sync_parent(finished)
+    perform(Operation::SyncFile(finished), || File::open(finished)?.sync_all())?;
+    relocate(finished, target)
 }
 
 /// Makes durable what another writer has written to a file so far; `is_new`: and that the file is there.
@@ -47,7 +48,7 @@ pub fn flush(path: &Path, is_new: bool) -> io::Result<()> {
 
 /// Moves a file that is already durable, as when an item is set aside.
 pub fn relocate(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to)?;
+    perform(Operation::Rename(from, to), || fs::rename(from, to))?;
     sync_parent(to)?;
     sync_parent(from)
 }
@@ -59,16 +60,25 @@ pub fn replace_volatile(finished: &Path, target: &Path) -> io::Result<()> {
 
 /// Removes a file durably; one that is already gone is no error.
 pub fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => sync_parent(path),
+    remove_all(&[path])
+}
+
+/// Removes files of one folder, durably when all are gone; those that are gone already are no error.
+pub fn remove_all(paths: &[impl AsRef<Path>]) -> io::Result<()> {
+    let mut removed = None;
+    for path in paths.iter().map(AsRef::as_ref) {
+        match perform(Operation::Remove(path), || fs::remove_file(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(()) => removed = Some(path),
+        }
     }
+    removed.map_or(Ok(()), sync_parent)
 }
 
 /// Removes a file, but not durably: a power cut may bring it back. One that is already gone is no error.
 pub fn remove_volatile(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+    match perform(Operation::Remove(path), || fs::remove_file(path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
@@ -94,11 +104,32 @@ pub fn create_shared_dirs(path: &Path) -> io::Result<()> {
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    perform(Operation::SyncDir(parent), || File::open(parent)?.sync_all())
 }
+
+/// One step that a power cut may come before.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(test), allow(dead_code, reason = "looked at by the tests alone, which cut the power"))]
+enum Operation<'a> {
+    Write(&'a Path),
+    SyncFile(&'a Path),
+    Rename(&'a Path, &'a Path),
+    Remove(&'a Path),
+    SyncDir(&'a Path),
+}
+
+/// The seam at which tests put a disk that loses its power.
+#[cfg(not(test))]
+fn perform(_: Operation<'_>, operation: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    operation()
+}
+
+#[cfg(test)]
+use power::perform;
+
+#[cfg(test)]
+pub mod power;
 
 #[cfg(test)]
 mod tests {

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::spool::Kind;
+use crate::status::histogram::Histogram;
 
 /// One report of a stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +33,12 @@ pub enum Event {
     Refused(Kind),
     /// An item could not be kept.
     Dropped(Kind),
+    /// The API has accepted the task of an utterance.
+    TaskAccepted {
+        /// Since the utterance ended, which holds up to 400 ms of the quiet behind the last word; so the rest of the
+        /// pause is in it, and however long there was no network.
+        since_end: SignedDuration,
+    },
     /// Something is wrong and stays so until it is cleared.
     Fault(Fault),
     /// What was wrong with this part is over.
@@ -106,6 +114,8 @@ pub struct Progress {
     tallies: BTreeMap<Kind, Tally>,
     faults: BTreeMap<Part, String>,
     recording: BTreeSet<Part>,
+    /// From the end of speech to the task's acceptance.
+    pub answers: Histogram,
     /// The last level reported, RMS of 16-bit samples.
     pub rms: f32,
     /// The level from which on it would be speech.
@@ -137,6 +147,7 @@ impl Progress {
             Event::Delivered(kind) => self.tally_mut(*kind).delivered += 1,
             Event::Refused(kind) => self.tally_mut(*kind).refused += 1,
             Event::Dropped(kind) => self.tally_mut(*kind).dropped += 1,
+            Event::TaskAccepted { since_end } => self.answers.add(*since_end),
             Event::Fault(fault) => {
                 self.recording.remove(&fault.part);
                 let before = self.faults.insert(fault.part, fault.text.clone());

@@ -83,6 +83,18 @@ pub const RECORDINGS_IN_FLIGHT: usize = 64;
 /// Events on their way to the status line. Level reports are dropped when nobody reads, nothing else is.
 pub const EVENTS_IN_FLIGHT: usize = 1024;
 
+/// What recordings may take of a disk unless it is said: half of it, since others write to it, too.
+pub const DEFAULT_BUDGET_SHARE: u64 = 2;
+
+/// And no more than this, however large it is: about three days of clips and pictures at 640x480.
+pub const DEFAULT_BUDGET_BYTES: u64 = 32 << 30;
+
+/// A budget smaller than this holds no minute of clips.
+pub const LEAST_BUDGET_BYTES: u64 = 64_000_000;
+
+/// Files take whole blocks: 4 KiB on every file system in use.
+pub const DISK_BLOCK_BYTES: u64 = 4096;
+
 /// Below this much free space no picture is kept: deliveries have to write their progress to make room at all.
 pub const PICTURE_RESERVE_BYTES: u64 = 24 << 20;
 
@@ -94,6 +106,22 @@ pub const SPEECH_RESERVE_BYTES: u64 = 2 << 20;
 
 /// TCP counts ports in 16 bits; 0 is none.
 pub const PORT: RangeInclusive<u32> = 1..=u16::MAX as u32;
+
+/// Someone who has spoken waits for an answer this long, and is answered before those who gave up waiting.
+pub const FRESH_SPEECH: Duration = Duration::from_secs(60);
+
+/// What the API has refused is put back in lots of this many, so that recording never waits long for it.
+pub const RETRIED_AT_ONCE: usize = 50;
+
+/// The spool is tended this often: a clock that was set, a person who asks, room that was made.
+pub const TEND_INTERVAL: Duration = Duration::from_secs(1);
+
+/// That the clock is right is remembered this often: after a power cut without network, recordings are known to be
+/// later than that. 144 small writes a day.
+pub const GOOD_TIME_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Minutes of speech whose clips go before pictures: a day of them, 20 kB of memory.
+pub const LINKED_MINUTES: usize = 24 * 60;
 
 /// Connecting to the API: a server further away than ten seconds is not reachable.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

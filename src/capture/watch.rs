@@ -14,7 +14,7 @@ use super::stages::Outlets;
 use super::{Seen, SourceError, v4l};
 use crate::config::VideoConfig;
 use crate::event::{Event, Part};
-use crate::spool::{Item, ItemName, Recording};
+use crate::spool::{Recording, name};
 use crate::supervise::{Ladder, Remedy, Retry, Rung, Trouble};
 
 /// How the next pipeline is to be built.
@@ -81,8 +81,7 @@ impl Watch {
         video.record(&Desk {
             run: &self.run,
             fresh: &Uuid::new_v4,
-            // Named as the item will be: a clip that a power cut leaves behind tells its run and its start.
-            clip_file: &|uid, start| outlets.scratch.join(ItemName::of(&Item::Clip { uid, start, end: start }).media()),
+            clip_file: &|uid, start| outlets.scratch.join(name::unfinished_clip(uid, start)),
             tell: &|seen: Seen| {
                 if !told.swap(true, Ordering::Relaxed) {
                     (outlets.tell)(Event::Recording(Part::Camera));

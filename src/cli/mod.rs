@@ -47,6 +47,8 @@ pub enum Command {
     Segment(SegmentArgs),
     /// Say whether a provisioning file would be taken, and what to put right if not
     Provision(ProvisionArgs),
+    /// Show what waits for delivery, what was dropped and what was refused; also while a listener is running
+    Spool(SpoolArgs),
 }
 
 /// `listener run`
@@ -189,6 +191,27 @@ pub struct SegmentArgs {
     pub sound: SoundOptions,
 }
 
+/// `listener spool`
+#[derive(Debug, Args)]
+pub struct SpoolArgs {
+    /// What to do with it, other than show it
+    #[arg(value_enum)]
+    pub action: Option<SpoolAction>,
+    /// As JSON, for programs
+    #[arg(long, conflicts_with = "action")]
+    pub json: bool,
+    /// Where recordings wait.
+    #[command(flatten)]
+    pub data: DataOptions,
+}
+
+/// What to do with the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SpoolAction {
+    /// Put back what the API has refused, and what of the damaged is whole, to be delivered again
+    Retry,
+}
+
 /// Where sound and pictures come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Source {
@@ -246,7 +269,7 @@ impl Command {
             Command::Check(args) => &args.file,
             Command::Meter(args) => &args.file,
             Command::Segment(args) => &args.file,
-            Command::Devices(_) | Command::Provision(_) => return None,
+            Command::Devices(_) | Command::Provision(_) | Command::Spool(_) => return None,
         };
         file.config.as_deref()
     }
@@ -257,7 +280,11 @@ impl Command {
             Command::Run(args) => &args.api,
             Command::Replay(args) => &args.api,
             Command::Check(args) => &args.api,
-            Command::Meter(_) | Command::Segment(_) | Command::Devices(_) | Command::Provision(_) => return None,
+            Command::Meter(_)
+            | Command::Segment(_)
+            | Command::Devices(_)
+            | Command::Provision(_)
+            | Command::Spool(_) => return None,
         };
         api.token_file.as_deref()
     }
@@ -271,7 +298,7 @@ impl Command {
             Command::Check(args) => args.devices.add_to(args.video.add_to(args.sound.add_to(args.api.add_to(raw)))),
             Command::Meter(args) => args.microphone.add_to(args.sound.add_to(raw)),
             Command::Segment(args) => args.sound.add_to(raw),
-            Command::Devices(_) | Command::Provision(_) => raw,
+            Command::Devices(_) | Command::Provision(_) | Command::Spool(_) => raw,
         }
     }
 }

@@ -42,7 +42,7 @@ fn example(key: Key) -> &'static str {
 /// Whether only the file has it: what hardly anybody sets, and the places for files with their secrets.
 fn has_no_option(key: Key) -> bool {
     let is_place = key.section().is_some_and(|section| section.starts_with("storage."));
-    is_place || [Key::LeadIn, Key::Shortest].contains(&key)
+    is_place || [Key::LeadIn, Key::Shortest, Key::MaxBytes].contains(&key)
 }
 
 #[test]

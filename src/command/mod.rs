@@ -8,12 +8,13 @@ mod plot;
 pub mod provision;
 pub mod segment;
 mod snapshot;
+pub mod spool;
 mod trace;
 
 use std::env;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -23,10 +24,10 @@ use anyhow::Context;
 use self::devices::Devices;
 use crate::capture::gstreamer::Pace;
 use crate::capture::stages::{self, Source};
-use crate::cli::{self, Command, DataOptions};
+use crate::cli::{self, Command, DataOptions, SpoolAction};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, RawConfig};
-use crate::daemon::{self, Job};
+use crate::daemon::{self, Job, SPOOL};
 
 /// Does what was asked; says whether all went well. `stop`, once set, ends a recording or a meter.
 ///
@@ -43,6 +44,13 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
         Command::Segment(args) => segment::run(args, config.audio.settings, out).map(|()| true),
         Command::Meter(args) => meter::run(&config.audio, args.source, args.for_s, stop, out).map(|()| true),
         Command::Check(_) => check::run(&config, out),
+        Command::Spool(args) => {
+            let dir = data_dir(&args.data)?.join(SPOOL);
+            match args.action {
+                None => spool::show(&dir, args.json, out).map(|()| true),
+                Some(SpoolAction::Retry) => spool::retry(&dir, out),
+            }
+        }
         Command::Run(args) => {
             let source = if args.source == cli::Source::Test { Source::Test } else { Source::Devices };
             if let Some(file) = &args.snapshot {
@@ -59,9 +67,13 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
     }
 }
 
+fn data_dir(data: &DataOptions) -> anyhow::Result<PathBuf> {
+    let folder = data.folder(|name| env::var_os(name));
+    folder.context("there is no folder to keep recordings in; name one with --data_dir")
+}
+
 fn job(config: Config, source: Source, data: &DataOptions) -> anyhow::Result<Job> {
-    let data_dir = data.folder(|name| env::var_os(name));
-    let data_dir = data_dir.context("there is no folder to keep recordings in; name one with --data_dir")?;
+    let data_dir = data_dir(data)?;
     let runtime_dir = env::var_os("RUNTIME_DIRECTORY").map(Into::into);
     Ok(Job { config, source, data_dir, runtime_dir, leds: false, run_for: None })
 }

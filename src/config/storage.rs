@@ -14,9 +14,12 @@ const DEFAULT_BUCKET: &str = "openomni";
 const DEFAULT_REGION: &str = "us-east-1";
 const SSH_PORT: u32 = 22;
 
-/// The places that were named; which of them is used is for the API to say.
+/// How much may be kept, and the places that were named; which of them is used is for the API to say.
 #[derive(Debug, Clone, Default)]
 pub struct StorageConfig {
+    /// `[storage] max_bytes`: what recordings may take of the disk; by default what suits it, see
+    /// [`crate::spool::budget`].
+    pub max_bytes: Option<u64>,
     /// `[storage.s3]`
     pub s3: Option<S3Config>,
     /// `[storage.local]`
@@ -75,7 +78,12 @@ pub struct Destination {
 
 impl StorageConfig {
     pub(super) fn judge(judged: &mut Judged<'_>) -> Self {
-        Self { s3: s3(judged), local: local(judged), volume_dir: judged.optional(Key::VolumeDir, values::file) }
+        Self {
+            max_bytes: judged.optional(Key::MaxBytes, values::max_bytes),
+            s3: s3(judged),
+            local: local(judged),
+            volume_dir: judged.optional(Key::VolumeDir, values::file),
+        }
     }
 }
 

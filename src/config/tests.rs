@@ -127,12 +127,20 @@ fn an_unknown_section_is_told_with_what_was_meant() {
 #[test]
 fn what_is_not_built_yet_says_so() {
     assert_eq!(
-        told("keep_token = true\n[wifi]\nssid = 1\n[storage]\nmax_bytes = 1\n[leds]\n"),
+        told("keep_token = true\n[wifi]\nssid = 1\n[leds]\n"),
         "line 1: keep_token is not supported yet, leave it out\n\
          line 2: [wifi] is not supported yet, leave it out\n\
-         line 5: max_bytes is not supported yet, leave it out\n\
-         line 6: [leds] is not supported yet, leave it out"
+         line 4: [leds] is not supported yet, leave it out"
     );
+}
+
+#[test]
+fn a_disk_budget_is_a_number_of_bytes_and_not_of_gigabytes() {
+    let config = RawConfig::parse("[storage]\nmax_bytes = 16_000_000_000").expect("it is good").validate();
+    assert_eq!(config.expect("it is good").storage.max_bytes, Some(16_000_000_000));
+    assert_eq!(RawConfig::default().validate().expect("it is good").storage.max_bytes, None);
+    let told = told("[storage]\nmax_bytes = 16");
+    assert!(told.contains("line 2") && told.contains("not 16; for 16 GB write 16_000_000_000"), "{told}");
 }
 
 #[test]
@@ -406,7 +414,7 @@ fn the_places_for_files_are_read() {
          ssh_host_key = \"[server]:2222 ssh-ed25519 AAAAC3Nz comment\"\n\
          [storage.volume]\ndir = \"/mnt/share\"\n",
     );
-    let StorageConfig { s3: Some(s3), local: Some(local), volume_dir: Some(volume_dir) } = config.storage else {
+    let StorageConfig { s3: Some(s3), local: Some(local), volume_dir: Some(volume_dir), .. } = config.storage else {
         panic!("all three")
     };
     assert_eq!((s3.bucket.as_str(), s3.region.as_str(), s3.path_style), ("homes", "eu-central-1", false));

@@ -111,6 +111,7 @@ pub(super) fn check(given: &Given) -> Result<(), Problem> {
         Key::FrameRate => frame_rate(given).map(drop),
         Key::VideoLength => video_length_s(given).map(drop),
         Key::FrameInterval => frame_interval_s(given).map(drop),
+        Key::MaxBytes => max_bytes(given).map(drop),
         Key::S3Bucket => storage::bucket(given).map(drop),
         Key::S3Region => storage::region(given).map(drop),
         Key::S3Endpoint => address(given, "https://s3.example.org").map(drop),
@@ -267,4 +268,15 @@ pub(super) fn video_length_s(given: &Given) -> Result<u32, Problem> {
 
 pub(super) fn frame_interval_s(given: &Given) -> Result<u32, Problem> {
     given.whole(limits::FRAME_INTERVAL_S, " (seconds)")
+}
+
+pub(super) fn max_bytes(given: &Given) -> Result<u64, Problem> {
+    let bytes = given.number().and_then(|number| u64::try_from(number).ok());
+    bytes.filter(|bytes| *bytes >= limits::LEAST_BUDGET_BYTES).ok_or_else(|| {
+        let least = limits::LEAST_BUDGET_BYTES;
+        given.problem(format!(
+            "must be a whole number of bytes, at least {least}, not {}; for 16 GB write 16_000_000_000",
+            given.shown()
+        ))
+    })
 }

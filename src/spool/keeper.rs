@@ -4,14 +4,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Cursor};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Item, Kind, Spool, SpoolError};
+use super::books::Books;
+use super::disk::{Room, short};
+use super::wall::{Reading, WallHistory};
+use super::{Dated, Item, Kind, Recorded, Spool, SpoolError, Wall};
 use crate::capture::Seen;
+use crate::clock::Clock;
 use crate::event::{Event, Fault, Part};
-use crate::limits::SAMPLE_RATE_HZ;
+use crate::limits::{GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, RETRIED_AT_ONCE, SAMPLE_RATE_HZ};
 
 /// What the capture stages hand over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,32 +34,61 @@ pub enum Recording {
     Seen(Seen),
 }
 
-/// Keeps the recordings of one run.
-#[derive(Debug)]
+/// Keeps the recordings of one run, and tends the spool meanwhile.
 pub struct Keeper {
     spool: Arc<Spool>,
+    clock: Arc<dyn Clock>,
     uid: Uuid,
+    boot: Uuid,
+    /// Those that the spool knows.
+    runs: BTreeSet<Uuid>,
+    history: WallHistory,
     next_index: u32,
     track_cluster: String,
-    /// What could not be kept the last time it was tried.
-    lost: BTreeSet<Kind>,
+    shortage: Shortages,
+    remembered: (Duration, Books),
 }
 
 impl Keeper {
     /// For a run of its own: `uid` is new at every start, so that utterance numbers are never used twice.
-    pub fn new(spool: Arc<Spool>, uid: Uuid, track_cluster: &str) -> Self {
-        Self { spool, uid, next_index: 0, track_cluster: track_cluster.into(), lost: BTreeSet::new() }
+    pub fn new(spool: Arc<Spool>, uid: Uuid, track_cluster: &str, clock: Arc<dyn Clock>) -> Self {
+        let boot = clock.boot();
+        let remembered = (clock.monotonic(), spool.books());
+        let mut keeper = Self {
+            spool,
+            clock,
+            uid,
+            boot,
+            runs: BTreeSet::from([uid]),
+            history: WallHistory::default(),
+            next_index: 0,
+            track_cluster: track_cluster.into(),
+            shortage: Shortages::default(),
+            remembered,
+        };
+        keeper.begin(uid);
+        keeper.look_at_clocks();
+        keeper
+    }
+
+    fn begin(&self, run: Uuid) {
+        if let Err(error) = self.spool.begin(run, self.boot, Reading::of(&*self.clock)) {
+            log::warn!("{}; what is recorded before the clock is set may get uncertain times", error.line());
+        }
     }
 
     /// Keeps one recording; says what came of it.
     pub fn keep(&mut self, recording: Recording, tell: &dyn Fn(Event)) {
+        self.look_at_clocks();
         let (kind, result) = match recording {
             Recording::Speech { start, end, samples } => (Kind::Utterance, self.keep_speech(start, end, &samples)),
             Recording::Seen(Seen::Picture { uid, taken, jpeg }) => {
-                (Kind::Picture, self.spool.admit_bytes(Item::Picture { uid, taken }, &jpeg))
+                let dated = self.date(Item::Picture { uid, taken });
+                (Kind::Picture, self.spool.admit_bytes(dated, &jpeg))
             }
             Recording::Seen(Seen::Clip { uid, start, end, file }) => {
-                let result = self.spool.admit_file(Item::Clip { uid, start, end }, &file);
+                let dated = self.date(Item::Clip { uid, start, end });
+                let result = self.spool.admit_file(dated, &file);
                 if result.is_err() {
                     // It is in the scratch folder, which the next start empties, but the disk may be full now.
                     let _ = fs::remove_file(&file);
@@ -64,25 +98,90 @@ impl Keeper {
             Recording::Seen(Seen::ClipLost(cause)) => return self.lose(Kind::Clip, cause, tell),
         };
         match result {
-            Ok(()) => {
+            Ok(room) => {
                 tell(Event::Recorded(kind));
-                if self.lost.remove(&kind) && self.lost.is_empty() {
-                    tell(Event::Cleared(Part::Disk));
-                }
+                self.tell_of(&room, tell);
             }
             Err(error) => self.lose(kind, error.line(), tell),
         }
     }
 
-    fn lose(&mut self, kind: Kind, cause: String, tell: &dyn Fn(Event)) {
-        tell(Event::Dropped(kind));
-        // Pictures go first when space runs out; what goes after them is worth a line of its own.
-        if self.lost.insert(kind) {
-            tell(Event::Fault(Fault::new(Part::Disk, cause)));
+    /// Says how much of the disk may be used; what is too much already is given up.
+    pub fn set_budget(&mut self, max_bytes: Option<u64>, tell: &dyn Fn(Event)) {
+        match self.spool.set_budget(max_bytes) {
+            Ok(room) => self.tell_of(&room, tell),
+            Err(error) => tell(Event::Fault(Fault::new(Part::Disk, error.line()))),
         }
     }
 
-    fn keep_speech(&mut self, start: Timestamp, end: Timestamp, samples: &[i16]) -> Result<(), SpoolError> {
+    /// Says what had to be given up.
+    fn tell_of(&mut self, room: &Room, tell: &dyn Fn(Event)) {
+        room.given_up.iter().for_each(|sacrifice| tell(Event::Dropped(sacrifice.name.kind())));
+        let worst = room.given_up.iter().map(|sacrifice| sacrifice.name.kind()).min();
+        if let (Some(worst), Some(shortage)) = (worst, room.shortage) {
+            let text = short(worst, shortage.is_disk, room.max_bytes);
+            self.shortage.tell(worst, text, self.clock.monotonic(), tell);
+        }
+    }
+
+    fn lose(&mut self, kind: Kind, cause: String, tell: &dyn Fn(Event)) {
+        self.spool.count_lost(kind, 0);
+        tell(Event::Dropped(kind));
+        self.shortage.tell(kind, cause, self.clock.monotonic(), tell);
+    }
+
+    /// What has to be done now and then: called every second or so. `asked` are the items put back at most if a person
+    /// asks for what was set aside.
+    pub fn tend(&mut self, tell: &dyn Fn(Event)) {
+        self.look_at_clocks();
+        if self.shortage.is_over(self.clock.monotonic()) && self.spool.has_room() {
+            self.shortage.clear(tell);
+        }
+        match self.spool.retry_if_asked(RETRIED_AT_ONCE) {
+            Ok(None) => {}
+            Ok(Some(retried)) => log::info!("{retried}"),
+            Err(error) => log::warn!("what was set aside cannot be put back: {}", error.line()),
+        }
+        self.remember(false);
+    }
+
+    /// Makes durable what is remembered from one run to the next, if it is news and the last time is a while ago.
+    pub fn remember(&mut self, is_over: bool) {
+        let (now, books) = (self.clock.monotonic(), self.spool.books());
+        let is_due = |after: Duration| is_over || now >= self.remembered.0 + after;
+        let dropped = books.dropped_ever != self.remembered.1.dropped_ever;
+        if !(is_due(GOOD_TIME_INTERVAL) || dropped && is_due(LOSS_LOG_INTERVAL)) {
+            return;
+        }
+        if dropped {
+            log::warn!("{}", dropped_since(&self.remembered.1, &books));
+        }
+        let good_us = self.history.true_offset_us().map(|_| self.clock.now().as_microsecond());
+        if let Err(error) = self.spool.remember(good_us) {
+            log::debug!("{}", error.line());
+        }
+        self.remembered = (now, books);
+    }
+
+    fn look_at_clocks(&mut self) {
+        self.history.observe(Reading::of(&*self.clock));
+        if let Some(true_us) = self.history.true_offset_us()
+            && let Err(error) = self.spool.settle(true_us)
+        {
+            log::warn!("{}; what was recorded before the clock was set waits", error.line());
+        }
+    }
+
+    fn date(&mut self, item: Item) -> Dated {
+        let (item, uptime_us, wall) = self.history.place(item);
+        // What is seen may belong to a run of its own, which has to be known to place it later.
+        if wall == Wall::Provisional && self.runs.insert(item.uid()) {
+            self.begin(item.uid());
+        }
+        Dated { item, recorded: Recorded { boot: self.boot, uptime_us }, wall }
+    }
+
+    fn keep_speech(&mut self, start: Timestamp, end: Timestamp, samples: &[i16]) -> Result<Room, SpoolError> {
         let wav = wav(samples).map_err(|source| SpoolError::Io {
             doing: "make a WAV for",
             path: self.spool.scratch().into(),
@@ -92,8 +191,44 @@ impl Keeper {
         let item = Item::Utterance { uid: self.uid, index: self.next_index, start, end, track_id };
         // The number is used up even if the item cannot be kept: two rows of one number stop the server's chain.
         self.next_index += 1;
-        self.spool.admit_bytes(item, &wav)
+        let dated = self.date(item);
+        self.spool.admit_bytes(dated, &wav)
     }
+}
+
+/// What is said of what is dropped: once, and again only when it gets worse.
+#[derive(Debug, Default)]
+struct Shortages {
+    /// What is dropped, down to the most valuable.
+    worst: Option<Kind>,
+    /// Monotonic.
+    last: Duration,
+}
+
+impl Shortages {
+    fn tell(&mut self, kind: Kind, text: String, now: Duration, tell: &dyn Fn(Event)) {
+        self.last = now;
+        if self.worst.is_none_or(|worst| kind < worst) {
+            self.worst = Some(kind);
+            tell(Event::Fault(Fault::new(Part::Disk, text)));
+        }
+    }
+
+    fn is_over(&self, now: Duration) -> bool {
+        self.worst.is_some() && now >= self.last + LOSS_LOG_INTERVAL
+    }
+
+    fn clear(&mut self, tell: &dyn Fn(Event)) {
+        self.worst = None;
+        tell(Event::Cleared(Part::Disk));
+    }
+}
+
+fn dropped_since(before: &Books, now: &Books) -> String {
+    let more = |kind| now.dropped_ever.of(kind).items - before.dropped_ever.of(kind).items;
+    let counts: Vec<_> = Kind::ALL.iter().filter(|kind| more(**kind) > 0).collect();
+    let counts: Vec<_> = counts.into_iter().map(|kind| format!("{} {kind}s", more(*kind))).collect();
+    format!("dropped: {}", counts.join(", "))
 }
 
 /// A WAV file of 16-bit mono samples.
@@ -115,10 +250,15 @@ fn wav(samples: &[i16]) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use std::cell::RefCell;
-    use std::time::Duration;
 
     use super::*;
+    use crate::clock::ManualClock;
+
+    fn keeper(spool: &Arc<Spool>) -> Keeper {
+        Keeper::new(Arc::clone(spool), Uuid::nil(), "CLUSTER", Arc::new(ManualClock::at(at(0))))
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).expect("in range")
@@ -132,7 +272,7 @@ mod tests {
     fn utterances_are_numbered_and_their_wavs_read_back() {
         let dir = tempfile::tempdir().expect("a folder");
         let spool = Arc::new(Spool::open(dir.path()).expect("opens").0);
-        let mut keeper = Keeper::new(Arc::clone(&spool), Uuid::nil(), "CLUSTER");
+        let mut keeper = keeper(&spool);
         keeper.keep(speech(0), &|_| {});
         keeper.keep(speech(5), &|_| {});
         for expected in 0..2 {
@@ -151,7 +291,7 @@ mod tests {
     fn a_loss_is_counted_each_time_and_told_once() {
         let dir = tempfile::tempdir().expect("a folder");
         let spool = Arc::new(Spool::open(dir.path()).expect("opens").0);
-        let mut keeper = Keeper::new(spool, Uuid::nil(), "CLUSTER");
+        let mut keeper = keeper(&spool);
         let told = RefCell::new(Vec::new());
         let tell = |event| told.borrow_mut().push(event);
         let gone = || {
@@ -163,5 +303,55 @@ mod tests {
         let is_fault = |event: &&Event| matches!(event, Event::Fault(_));
         assert_eq!(told.borrow().iter().filter(is_fault).count(), 1);
         assert_eq!(told.borrow().iter().filter(|event| **event == Event::Dropped(Kind::Clip)).count(), 2);
+    }
+
+    #[test]
+    fn what_is_said_around_the_setting_of_the_clock_goes_out_with_its_true_times() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let spool = Arc::new(Spool::open(dir.path()).expect("opens").0);
+        let clock = Arc::new(ManualClock::unset(at(1)));
+        let mut keeper = Keeper::new(Arc::clone(&spool), Uuid::nil(), "CLUSTER", clock.clone());
+        keeper.keep(speech(0), &|_| {});
+        keeper.tend(&|_| {});
+        assert_eq!((spool.unsettled(), spool.take(Duration::ZERO, || Duration::ZERO)), (1, None));
+
+        // The second is said by the old time and kept by the new.
+        clock.advance(Duration::from_secs(4));
+        let second = speech(4);
+        clock.synchronise(SignedDuration::from_hours(1));
+        keeper.keep(second, &|_| {});
+        let hour = SignedDuration::from_hours(1);
+        for expected in [at(0) + hour, at(4) + hour] {
+            let name = spool.take(Duration::ZERO, || Duration::ZERO).expect("it may go");
+            let manifest = spool.load(&name).expect("loads");
+            assert_eq!((manifest.item.start(), manifest.wall), (expected, Wall::Known));
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_for_what_is_newer_is_counted_each_time_and_told_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let spool = Arc::new(Spool::open(dir.path()).expect("opens").0);
+        spool.set_budget(Some(100 * 8192)).expect("a budget");
+        let clock = Arc::new(ManualClock::at(at(0)));
+        let mut keeper = Keeper::new(Arc::clone(&spool), Uuid::nil(), "CLUSTER", clock.clone());
+        let told = RefCell::new(Vec::new());
+        let tell = |event| told.borrow_mut().push(event);
+        for second in 0..200 {
+            keeper.keep(Recording::Seen(Seen::Picture { uid: Uuid::nil(), taken: at(second), jpeg: vec![1] }), &tell);
+            keeper.tend(&tell);
+        }
+        let count = |wanted: &dyn Fn(&Event) -> bool| told.borrow().iter().filter(|event| wanted(event)).count();
+        assert_eq!(count(&|event| *event == Event::Dropped(Kind::Picture)), 200 - spool.waiting(Kind::Picture));
+        assert_eq!(count(&|event| matches!(event, Event::Fault(fault) if fault.text.contains("budget"))), 1);
+        assert_eq!(count(&|event| *event == Event::Cleared(Part::Disk)), 0);
+
+        // Delivered, and a minute later it is over.
+        while let Some(name) = spool.take(Duration::ZERO, || Duration::ZERO) {
+            spool.finish(&name).expect("it goes");
+        }
+        clock.advance(LOSS_LOG_INTERVAL);
+        keeper.tend(&tell);
+        assert_eq!(told.borrow().last(), Some(&Event::Cleared(Part::Disk)));
     }
 }

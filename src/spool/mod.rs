@@ -5,13 +5,22 @@
 //! items/     NAME.wav|mp4|jpg, and NAME.json, its manifest, written last: the item is complete
 //! refused/   items that the API will never take, each with the API's answer
 //! damaged/   what could not be read back; never deleted, never delivered
+//! runs/      what each run knew of the clock, as long as anything it recorded before the clock was set waits
+//! books.json what was dropped in all runs
 //! ```
 
 mod adopt;
 mod backlog;
+pub mod books;
+pub mod budget;
 pub mod disk;
 pub mod keeper;
+#[cfg(test)]
+mod model;
 pub mod name;
+pub mod placement;
+pub mod survey;
+pub mod wall;
 
 use std::fmt;
 
@@ -19,7 +28,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use backlog::Backlog;
+pub use backlog::{Amount, Backlog, Placed, Sacrifice};
 pub use disk::{Spool, SpoolError};
 pub use keeper::{Keeper, Recording};
 pub use name::ItemName;
@@ -152,6 +161,18 @@ impl Item {
             Self::Picture { taken, .. } => *taken,
         }
     }
+
+    /// The same, begun at another time.
+    pub fn at(mut self, time: Timestamp) -> Self {
+        let length = self.end().duration_since(self.start());
+        match &mut self {
+            Self::Utterance { start, end, .. } | Self::Clip { start, end, .. } => {
+                (*start, *end) = (time, time.checked_add(length).unwrap_or(Timestamp::MAX));
+            }
+            Self::Picture { taken, .. } => *taken = time,
+        }
+        self
+    }
 }
 
 /// The last step of a delivery that the API has confirmed.
@@ -166,6 +187,28 @@ pub enum Step {
     RowPosted,
 }
 
+/// When an item begins by the clock that no one sets: `CLOCK_BOOTTIME`, see [`crate::clock`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Which start of the machine it is counted from.
+    pub boot: Uuid,
+    /// Microseconds since then.
+    pub uptime_us: i64,
+}
+
+/// How good an item's wall-clock times are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wall {
+    /// The clock was right, or they have been put right.
+    #[default]
+    Known,
+    /// The clock was not set yet. Not to be delivered like this.
+    Provisional,
+    /// The clock was never set before the machine was stopped: placed as well as can be, see [`placement`].
+    TimeUncertain,
+}
+
 /// What stands beside an item's file, and says that it is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -173,8 +216,38 @@ pub struct Manifest {
     pub item: Item,
     /// The length of its file in bytes.
     pub media_bytes: u64,
+    /// When it was recorded, whatever the wall clock said.
+    pub recorded: Recorded,
+    /// What the wall clock said is worth.
+    pub wall: Wall,
     /// How far its delivery has come.
     pub step: Step,
+}
+
+/// An item whose times have been held against the clocks: ready to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dated {
+    /// The item.
+    pub item: Item,
+    /// When it was recorded, whatever the wall clock said.
+    pub recorded: Recorded,
+    /// What the wall clock said is worth.
+    pub wall: Wall,
+}
+
+impl Dated {
+    /// An item whose times are right, and of which nothing else is known.
+    pub fn known(item: Item) -> Self {
+        Self { item, recorded: Recorded { boot: Uuid::nil(), uptime_us: 0 }, wall: Wall::Known }
+    }
+}
+
+/// The files of a folder of items, by their names alone.
+#[derive(Debug, Default)]
+pub struct Listing {
+    manifests: Vec<ItemName>,
+    media: Vec<ItemName>,
+    strange: Vec<String>,
 }
 
 /// What to do with the files found in `items/` at start.
@@ -182,59 +255,64 @@ pub struct Manifest {
 pub struct Recovery {
     /// Complete: these wait for delivery.
     pub complete: Vec<ItemName>,
-    /// File names without a manifest, unfinished: to be removed.
+    /// Manifests without their file, which may be in another folder.
+    pub bereft: Vec<ItemName>,
+    /// Names of files without a manifest, unfinished: to be removed.
     pub unfinished: Vec<String>,
-    /// Names of strangers, and manifests whose item is gone: to be set aside, never delivered.
+    /// Names of strangers: to be set aside, never delivered.
     pub damaged: Vec<String>,
 }
 
-/// Decides what is complete from the names of the files alone (durability rule 1).
-pub fn recover(mut files: Vec<String>) -> Recovery {
-    files.sort_unstable();
-    let mut recovery = Recovery::default();
-    for file in &files {
+impl Listing {
+    /// One file more.
+    pub fn add(&mut self, file: &str) {
         let (stem, ending) = file.rsplit_once('.').unwrap_or((file, ""));
-        let Some(name) = ItemName::parse(stem) else {
-            recovery.damaged.push(file.clone());
-            continue;
-        };
-        let has = |other: String| files.binary_search(&other).is_ok();
-        if ending == "json" {
-            if has(name.media()) {
-                recovery.complete.push(name);
-            } else {
-                recovery.damaged.push(file.clone());
-            }
-        } else if *file != name.media() {
-            recovery.damaged.push(file.clone());
-        } else if !has(name.manifest()) {
-            recovery.unfinished.push(file.clone());
+        match ItemName::parse(stem) {
+            Some(name) if ending == "json" => self.manifests.push(name),
+            Some(name) if ending == name.kind().extension() => self.media.push(name),
+            _ => self.strange.push(file.into()),
         }
     }
-    recovery
+
+    /// Decides what is complete (durability rule 1).
+    pub fn sort_out(mut self) -> Recovery {
+        self.manifests.sort_unstable();
+        self.media.sort_unstable();
+        let is_in = |names: &[ItemName], name: &ItemName| names.binary_search(name).is_ok();
+        let unfinished = self.media.iter().filter(|name| !is_in(&self.manifests, name)).map(ItemName::media).collect();
+        let (complete, bereft) = self.manifests.into_iter().partition(|name| is_in(&self.media, name));
+        Recovery { complete, bereft, unfinished, damaged: self.strange }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn picture(second: i64) -> ItemName {
+        let taken = Timestamp::from_second(1_800_000_000 + second).expect("in range");
+        let item = Item::Picture { uid: Uuid::nil(), taken };
+        let recorded = Recorded { boot: Uuid::nil(), uptime_us: 0 };
+        ItemName::of(&Manifest { item, media_bytes: 7, recorded, wall: Wall::Known, step: Step::Recorded })
+    }
+
     #[test]
     fn only_what_has_file_and_manifest_is_complete() {
-        let name = |second: i64| {
-            let taken = Timestamp::from_second(1_800_000_000 + second).expect("in range");
-            ItemName::of(&Item::Picture { uid: Uuid::nil(), taken })
-        };
-        let recovery = recover(vec![
-            name(1).manifest(),
-            name(1).media(),
-            name(2).media(),
-            name(3).manifest(),
-            "thumbs.db".into(),
-            format!("{}.wav", name(4)),
-        ]);
-        assert_eq!(recovery.complete, [name(1)]);
-        assert_eq!(recovery.unfinished, [name(2).media()]);
-        assert_eq!(recovery.damaged, [name(3).manifest(), format!("{}.wav", name(4)), "thumbs.db".into()]);
+        let mut listing = Listing::default();
+        let wav = format!("{}.wav", picture(4));
+        for file in [
+            &picture(1).manifest(),
+            &picture(1).media(),
+            &picture(2).media(),
+            &picture(3).manifest(),
+            "thumbs.db",
+            &wav,
+        ] {
+            listing.add(file);
+        }
+        let recovery = listing.sort_out();
+        assert_eq!((recovery.complete, recovery.bereft), (vec![picture(1)], vec![picture(3)]));
+        assert_eq!((recovery.unfinished, recovery.damaged), (vec![picture(2).media()], vec!["thumbs.db".into(), wav]));
     }
 
     #[test]
@@ -248,10 +326,14 @@ mod tests {
                 track_id: "T-CLUSTER-00".into(),
             },
             media_bytes: 44,
+            recorded: Recorded { boot: Uuid::nil(), uptime_us: 12 },
+            wall: Wall::TimeUncertain,
             step: Step::Uploaded,
         };
         let text = serde_json::to_string(&manifest).expect("serialises");
-        assert!(text.contains(r#""kind":"utterance""#) && text.contains(r#""step":"uploaded""#), "{text}");
+        for expected in [r#""kind":"utterance""#, r#""step":"uploaded""#, r#""wall":"time_uncertain""#] {
+            assert!(text.contains(expected), "{text}");
+        }
         assert_eq!(serde_json::from_str::<Manifest>(&text).expect("reads back"), manifest);
     }
 }

@@ -3,60 +3,89 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::fmt::strtime;
-use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use super::{Item, Kind};
+use super::{Item, Kind, Manifest, Wall};
+use crate::limits::DISK_BLOCK_BYTES;
 
 /// What the API puts before every path (api-contract, "What the consumers need" 7).
 const API_FOLDER: &str = "Listener";
 
-/// The name of an item in the spool, without its ending: `clip_20261122T101520.000000Z_0_{uid}`.
+/// By which clock an item is named in the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stamp {
+    /// Microseconds since 1970, UTC: the clock was right when it was recorded.
+    Utc(i64),
+    /// Microseconds since the machine was started: the clock was not set yet. Below zero for a recorded file that is
+    /// played as if it ended now.
+    Up(i64),
+}
+
+/// The name of an item in the spool, without its ending: `clip_20261122T101520.000000Z_0_{uid}_20000_1834022`: kind,
+/// start, number, run, length in milliseconds, size of the file in bytes. Where the clock was not set yet, the start is
+/// that since the machine was started: `up0000012.250000`.
 ///
-/// It sorts by urgency: speech before clips before pictures, and the oldest first within a kind. So a folder's
-/// listing alone is enough to know what waits.
+/// A folder's listing alone is enough to know what waits, how much it is, and in which order it goes. An item keeps its
+/// name for as long as it is here. Held in memory for each of 100,000 items, so it is small.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemName {
     kind: Kind,
-    text: Box<str>,
+    stamp: Stamp,
+    index: u32,
+    run: Uuid,
+    length_ms: u32,
+    media_bytes: u64,
 }
 
 impl ItemName {
-    /// The name of this item.
-    pub fn of(item: &Item) -> Self {
+    /// Sorts before every other.
+    pub(super) const FIRST: Self = Self {
+        kind: Kind::Utterance,
+        stamp: Stamp::Utc(i64::MIN),
+        index: 0,
+        run: Uuid::nil(),
+        length_ms: 0,
+        media_bytes: 0,
+    };
+
+    /// The name of an item that is recorded now.
+    pub fn of(manifest: &Manifest) -> Self {
+        let Manifest { item, media_bytes, recorded, wall, .. } = manifest;
         let index = match item {
             Item::Utterance { index, .. } => *index,
             Item::Clip { .. } | Item::Picture { .. } => 0,
         };
-        let text = format!(
-            "{}_{}_{index}_{}",
-            item.kind(),
-            strtime::format("%Y%m%dT%H%M%S.%6fZ", item.start()).expect("a constant format of a UTC time"),
-            item.uid().simple()
-        );
-        Self { kind: item.kind(), text: text.into() }
+        let stamp = match wall {
+            Wall::Known | Wall::TimeUncertain => Stamp::Utc(item.start().as_microsecond()),
+            Wall::Provisional => Stamp::Up(recorded.uptime_us),
+        };
+        let length_ms = item.end().duration_since(item.start()).as_millis().clamp(0, u32::MAX.into()) as u32;
+        Self { kind: item.kind(), stamp, index, run: item.uid(), length_ms, media_bytes: *media_bytes }
+    }
+
+    /// Whether this is the name of that item, whose wall-clock time may have been put right since.
+    pub fn is_of(&self, manifest: &Manifest) -> bool {
+        let stamp = match self.stamp {
+            Stamp::Utc(_) => Stamp::Utc(manifest.item.start().as_microsecond()),
+            Stamp::Up(_) => Stamp::Up(manifest.recorded.uptime_us),
+        };
+        Self { stamp, ..Self::of(manifest) } == *self
     }
 
     /// Reads a name back. `None` if it is not one of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let mut fields = text.split('_');
-        let kind = Kind::parse(fields.next()?)?;
-        let stamp = fields.next()?;
-        let stamped = stamp.len() == 23 && stamp.as_bytes()[8] == b'T' && stamp.ends_with('Z');
-        let index: Option<u32> = fields.next()?.parse().ok();
-        let uid = Uuid::try_parse(fields.next()?).ok();
-        (stamped && index.is_some() && uid.is_some() && fields.next().is_none())
-            .then(|| Self { kind, text: text.into() })
-    }
-
-    /// The run and the start of a clip, by its name alone.
-    pub fn clip(&self) -> Option<(Uuid, Timestamp)> {
-        let mut fields = self.text.split('_').skip(1);
-        let (stamp, uid) = (fields.next()?, fields.nth(1)?);
-        let start = DateTime::strptime("%Y%m%dT%H%M%S.%fZ", stamp).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
-        Some((Uuid::try_parse(uid).ok()?, start)).filter(|_| self.kind == Kind::Clip)
+        let name = Self {
+            kind: Kind::parse(fields.next()?)?,
+            stamp: Stamp::parse(fields.next()?)?,
+            index: fields.next()?.parse().ok()?,
+            run: Uuid::try_parse(fields.next()?).ok()?,
+            length_ms: fields.next()?.parse().ok()?,
+            media_bytes: fields.next()?.parse().ok()?,
+        };
+        // One item has one name.
+        (fields.next().is_none() && name.to_string() == text).then_some(name)
     }
 
     /// What kind of item it is.
@@ -64,21 +93,92 @@ impl ItemName {
         self.kind
     }
 
+    /// When it begins, by whichever clock it is named.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// The run that recorded it.
+    pub fn run(&self) -> Uuid {
+        self.run
+    }
+
+    /// How long it is, in microseconds.
+    pub fn length_us(&self) -> i64 {
+        i64::from(self.length_ms) * 1_000
+    }
+
+    /// What it takes on the disk: its file and its manifest, in whole blocks.
+    pub fn disk_bytes(&self) -> u64 {
+        self.media_bytes.next_multiple_of(DISK_BLOCK_BYTES).saturating_add(DISK_BLOCK_BYTES)
+    }
+
+    /// The size of its file.
+    pub fn media_bytes(&self) -> u64 {
+        self.media_bytes
+    }
+
     /// The file name of its manifest.
     pub fn manifest(&self) -> String {
-        format!("{}.json", self.text)
+        format!("{self}.json")
     }
 
     /// The file name of its sound or picture.
     pub fn media(&self) -> String {
-        format!("{}.{}", self.text, self.kind.extension())
+        format!("{self}.{}", self.kind.extension())
+    }
+}
+
+impl Stamp {
+    /// `YYYYmmddTHHMMSS.ffffffZ`, or `up` and seconds with six fraction digits.
+    fn parse(text: &str) -> Option<Self> {
+        let Some(up) = text.strip_prefix("up") else {
+            let stamped = text.len() == 23 && text.as_bytes()[8] == b'T';
+            let time: Timestamp = stamped.then(|| text.parse().ok())??;
+            return Some(Self::Utc(time.as_microsecond()));
+        };
+        let (seconds, micros) = up.split_once('.')?;
+        let (sign, seconds) = seconds.strip_prefix('-').map_or((1, seconds), |seconds| (-1, seconds));
+        let (seconds, micros): (i64, i64) = (seconds.parse().ok()?, micros.parse().ok()?);
+        Some(Self::Up(seconds.checked_mul(1_000_000)?.checked_add(micros)?.checked_mul(sign)?))
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Utc(us) => {
+                let time = Timestamp::from_microsecond(us).unwrap_or_default();
+                f.write_str(&strtime::format("%Y%m%dT%H%M%S.%6fZ", time).map_err(|_| fmt::Error)?)
+            }
+            Self::Up(us) => {
+                let (sign, us) = (if us < 0 { "-" } else { "" }, us.unsigned_abs());
+                write!(f, "up{sign}{:07}.{:06}", us / 1_000_000, us % 1_000_000)
+            }
+        }
     }
 }
 
 impl fmt::Display for ItemName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        let Self { kind, stamp, index, run, length_ms, media_bytes } = self;
+        write!(f, "{kind}_{stamp}_{index}_{}_{length_ms}_{media_bytes}", run.simple())
     }
+}
+
+/// The name of a clip's file while it is being written: a power cut leaves it behind with its run and its start.
+pub fn unfinished_clip(run: Uuid, start: Timestamp) -> String {
+    let stamp = Stamp::Utc(start.as_microsecond());
+    format!("{}_{stamp}_{}.{}", Kind::Clip, run.simple(), Kind::Clip.extension())
+}
+
+/// The run and the start of a clip that was being written, by the name of its file.
+pub fn parse_unfinished_clip(file: &str) -> Option<(Uuid, Timestamp)> {
+    let (_, rest) = file.split_once('_')?;
+    let (stamp, run) = rest.strip_suffix(Kind::Clip.extension())?.strip_suffix('.')?.split_once('_')?;
+    let (Stamp::Utc(us), run) = (Stamp::parse(stamp)?, Uuid::try_parse(run).ok()?) else { return None };
+    let start = Timestamp::from_microsecond(us).ok()?;
+    (unfinished_clip(run, start) == file).then_some((run, start))
 }
 
 /// The file's own name, as the rows of the API give it: `{index}-{YYYYmmddHHMMSS of the end}.wav`,
@@ -113,6 +213,7 @@ pub fn data_path(item: &Item) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spool::{Recorded, Step};
 
     const UID: Uuid = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
 
@@ -142,36 +243,64 @@ mod tests {
         );
     }
 
+    fn name(item: Item, wall: Wall) -> ItemName {
+        let recorded = Recorded { boot: Uuid::nil(), uptime_us: 12_250_000 };
+        ItemName::of(&Manifest { item, media_bytes: 5000, recorded, wall, step: Step::Recorded })
+    }
+
     #[test]
     fn a_name_is_read_back_and_a_strange_one_is_not() {
-        let name = ItemName::of(&utterance());
-        assert_eq!(name.to_string(), "utterance_20261122T101518.250000Z_12_0123456789abcdef0123456789abcdef");
-        assert_eq!(ItemName::parse(&name.to_string()), Some(name));
-        for strange in ["", "clip", "clip_x_0_y", "notes.txt", "utterance_20261122T101518.250000Z_12_zz"] {
-            assert_eq!(ItemName::parse(strange), None, "{strange}");
+        let known = name(utterance(), Wall::Known);
+        assert_eq!(
+            known.to_string(),
+            "utterance_20261122T101518.250000Z_12_0123456789abcdef0123456789abcdef_2749_5000"
+        );
+        let early = name(utterance(), Wall::Provisional);
+        assert_eq!(early.to_string(), "utterance_up0000012.250000_12_0123456789abcdef0123456789abcdef_2749_5000");
+        let before = ItemName { stamp: Stamp::Up(-1_500_000), ..early.clone() };
+        for name in [known, early, before] {
+            assert_eq!(ItemName::parse(&name.to_string()), Some(name));
+        }
+        let run = "0123456789abcdef0123456789abcdef";
+        for strange in [
+            "".to_owned(),
+            "clip".into(),
+            "clip_x_0_y".into(),
+            "notes.txt".into(),
+            "utterance_20261122T101518.250000Z_12_zz_1_1".into(),
+            format!("utterance_20261122T101518.250000Z_12_{run}"),
+            format!("utterance_20261199T101518.250000Z_12_{run}_1_1"),
+            format!("utterance_20261122T101518.250000Z_012_{run}_1_1"),
+            format!("utterance_up12_12_{run}_1_1"),
+            format!("utterance_20261122T101518.250000Z_12_{run}_1_1_1"),
+        ] {
+            assert_eq!(ItemName::parse(&strange), None, "{strange}");
         }
     }
 
     #[test]
-    fn a_clips_name_tells_its_run_and_its_start_to_the_microsecond() {
+    fn the_file_of_a_clip_that_is_being_written_tells_its_run_and_its_start_to_the_microsecond() {
         let start = time("2026-11-22T10:15:20.000031Z");
-        let name = ItemName::of(&Item::Clip { uid: UID, start, end: start });
-        assert_eq!(name.clip(), Some((UID, start)));
-        assert_eq!(ItemName::of(&utterance()).clip(), None);
+        let file = unfinished_clip(UID, start);
+        assert_eq!(parse_unfinished_clip(&file), Some((UID, start)));
+        for strange in ["", "clip.mp4", ".tmpAbCdEf", &file.replace("clip", "picture"), &file.replace("mp4", "jpg")] {
+            assert_eq!(parse_unfinished_clip(strange), None, "{strange}");
+        }
     }
 
     #[test]
-    fn names_sort_speech_first_and_then_by_age() {
-        let clip = |second| {
-            ItemName::of(&Item::Clip {
-                uid: UID,
-                start: Timestamp::from_second(second).expect("in range"),
-                end: Timestamp::from_second(second + 20).expect("in range"),
-            })
-        };
-        let picture = ItemName::of(&Item::Picture { uid: UID, taken: Timestamp::from_second(1).expect("in range") });
-        let mut names = vec![picture.clone(), clip(1_000_000_020), clip(1_000_000_000), ItemName::of(&utterance())];
-        names.sort();
-        assert_eq!(names, [ItemName::of(&utterance()), clip(1_000_000_000), clip(1_000_000_020), picture]);
+    fn an_item_keeps_its_name_when_its_time_is_put_right() {
+        let recorded = Recorded { boot: Uuid::nil(), uptime_us: 12_250_000 };
+        let manifest = |item, wall| Manifest { item, media_bytes: 5000, recorded, wall, step: Step::Recorded };
+        let early = name(utterance(), Wall::Provisional);
+        let item = utterance().at(time("2027-01-01T00:00:00Z"));
+        assert!(early.is_of(&manifest(item.clone(), Wall::Known)));
+        assert!(!name(utterance(), Wall::Known).is_of(&manifest(item, Wall::Known)));
+    }
+
+    #[test]
+    fn a_name_says_what_the_item_takes_on_the_disk() {
+        assert_eq!(name(utterance(), Wall::Known).disk_bytes(), 8192 + 4096);
+        assert!(size_of::<ItemName>() <= 56, "100,000 of them are held in memory");
     }
 }

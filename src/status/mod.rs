@@ -3,6 +3,7 @@
 pub mod file;
 #[cfg(feature = "device")]
 pub mod gpiocdev;
+pub mod histogram;
 mod journal;
 pub mod leds;
 pub mod line;

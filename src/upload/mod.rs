@@ -122,6 +122,13 @@ pub enum Stage {
     Finish,
 }
 
+impl Stage {
+    /// Whether the API is asked for something.
+    pub fn is_request(self) -> bool {
+        !matches!(self, Self::Record | Self::Finish)
+    }
+}
+
 /// What came of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -145,6 +152,8 @@ pub enum Outcome {
     SpoolFailed(String),
     /// The item in hand was set aside: it will never be taken.
     Refused,
+    /// Somebody has just spoken: that must not wait for the rest of this delivery.
+    Outranked,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +182,8 @@ pub struct Uploader {
     api: Line,
     /// The place for files, where it is not the API itself.
     files: Line,
+    /// A delivery that made way for another goes on where it was.
+    interrupted: Option<Delivery>,
     /// The spool failed, or a row has to settle.
     rest_until: Duration,
 }
@@ -188,6 +199,7 @@ impl Uploader {
             put_back: None,
             api: Line::new(now),
             files: Line::new(now),
+            interrupted: None,
             rest_until: now,
         }
     }
@@ -235,6 +247,11 @@ impl Uploader {
                 let refused = self.hand.take();
                 refused.map(|d| Event::Refused(d.name.kind())).into_iter().collect()
             }
+            Outcome::Outranked => {
+                self.interrupted = self.hand.take();
+                self.put_back = self.interrupted.as_ref().map(|d| (d.name.clone(), PutBack::Unchanged));
+                vec![]
+            }
             Outcome::Solution(solution) => self.ready(solution, now),
             Outcome::NoStore(obstacle) => {
                 self.link = Link::Registered;
@@ -251,8 +268,12 @@ impl Uploader {
         }
     }
 
-    /// An item begins where its manifest says.
+    /// An item begins where its manifest says, or where it made way.
     fn take_up(&mut self, name: ItemName, manifest: Manifest, now: Duration) {
+        self.hand = self.interrupted.take_if(|interrupted| interrupted.name == name);
+        if self.hand.is_some() {
+            return;
+        }
         let stage = match (manifest.step, name.kind()) {
             (Step::Recorded, _) => Stage::Upload,
             (Step::Uploaded, Kind::Utterance | Kind::Clip) => Stage::FindRow,

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::spool::Item;
+use crate::spool::{Item, Recorded, Wall};
 
 const NOW: Duration = Duration::from_secs(1000);
 
@@ -13,7 +13,9 @@ fn manifest(kind: Kind, step: Step) -> (ItemName, Manifest) {
         Kind::Clip => Item::Clip { uid, start, end },
         Kind::Picture => Item::Picture { uid, taken: start },
     };
-    (ItemName::of(&item), Manifest { item, media_bytes: 1, step })
+    let recorded = Recorded { boot: Uuid::nil(), uptime_us: 0 };
+    let manifest = Manifest { item, media_bytes: 1, recorded, wall: Wall::Known, step };
+    (ItemName::of(&manifest), manifest)
 }
 
 /// An uploader that has registered, long after its start.
@@ -240,4 +242,22 @@ fn the_storage_solution_is_asked_for_again_between_items() {
     assert_eq!(uploader.next(later), Action::AskStorageSolution);
     take(&mut uploader, Kind::Picture, Step::Recorded);
     assert!(matches!(uploader.next(later), Action::Deliver(..)));
+}
+
+#[test]
+fn a_delivery_that_makes_way_for_speech_goes_on_where_it_was_without_asking() {
+    let mut uploader = ready();
+    take(&mut uploader, Kind::Clip, Step::Recorded);
+    uploader.on(Outcome::Done, NOW, 0.0);
+    uploader.on(Outcome::Done, NOW, 0.0);
+    assert!(matches!(uploader.next(NOW), Action::Deliver(_, _, Stage::PostRow)));
+    uploader.on(Outcome::Outranked, NOW, 0.0);
+    assert!(matches!(uploader.next(NOW), Action::PutBack(_, PutBack::Unchanged)));
+    uploader.on(Outcome::Done, NOW, 0.0);
+
+    assert_eq!(uploader.next(NOW), Action::Take(Want::Any), "it does not rest");
+    take(&mut uploader, Kind::Utterance, Step::Recorded);
+    assert_eq!(deliver(&mut uploader, false).0.len(), 6);
+    take(&mut uploader, Kind::Clip, Step::Uploaded);
+    assert_eq!(deliver(&mut uploader, false).0, [Stage::PostRow, Stage::Finish]);
 }

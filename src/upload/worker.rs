@@ -46,6 +46,9 @@ impl Worker<'_> {
                     self.put_back(&name, how);
                     Outcome::Done
                 }
+                Action::Deliver(name, _, stage) if stage.is_request() && self.spool.is_outranked(&name) => {
+                    Outcome::Outranked
+                }
                 Action::Deliver(name, manifest, stage) => self.deliver(stores, &name, &manifest, stage),
             };
             uploader.on(outcome, self.clock.monotonic(), fastrand::f64()).into_iter().for_each(self.tell);
@@ -101,7 +104,9 @@ impl Worker<'_> {
                 Ok(()) => Ok(()),
             },
             Stage::PostRow => self.api.post_row(item),
-            Stage::PostTask => self.api.post_task(item),
+            Stage::PostTask => self.api.post_task(item).inspect(|()| {
+                (self.tell)(Event::TaskAccepted { since_end: self.clock.now().duration_since(item.end()) });
+            }),
             Stage::FindRow => return or_failed(self.api.has_row(item).map(Outcome::RowFound)),
             Stage::Record => return or_spool_failed(self.spool.record(name, manifest), Outcome::Done),
             Stage::Finish => return or_spool_failed(self.spool.finish(name), Outcome::Done),

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use listener::spool::{Item, Spool, name};
+use listener::spool::{Dated, Item, Spool, name};
 use tempfile::tempdir;
 
 use crate::api::DemoApi;
@@ -131,7 +131,7 @@ fn a_long_file_goes_in_checksummed_parts() {
     let start = Timestamp::from_second(1_790_000_040).expect("in range");
     let item = Item::Clip { uid: UID, start, end: start + jiff::SignedDuration::from_secs(20) };
     let content: Vec<u8> = (0..20_000_000u32).map(|n| (n ^ (n >> 9)) as u8).collect();
-    spool.admit_bytes(item.clone(), &content).expect("kept");
+    spool.admit_bytes(Dated::known(item.clone()), &content).expect("kept");
     let config = spool::config(&api.address, &section(&moto.address, "homes"));
     assert_eq!(spool::deliver(&spool.into(), &config, data_dir.path(), |_| false), []);
     let answer = moto.get(&format!("homes/{}", name::api_path(&item)));

@@ -11,7 +11,7 @@ use listener::clock::{Clock, SystemClock};
 use listener::config::{Config, RawConfig};
 use listener::device_id::DeviceId;
 use listener::event::{Event, Fault};
-use listener::spool::{Item, Spool};
+use listener::spool::{Dated, Item, Spool};
 use listener::upload::http::ApiClient;
 use listener::upload::store::Stores;
 use listener::upload::worker::Worker;
@@ -47,7 +47,7 @@ pub fn filled(dir: &Path, items: Items) -> Arc<Spool> {
         .chain((0..items.pictures).map(|n| Item::Picture { uid: UID, taken: at(n) }));
     for item in all {
         let content = listener::spool::name::data_path(&item);
-        spool.admit_bytes(item, content.as_bytes()).expect("it is kept");
+        spool.admit_bytes(Dated::known(item), content.as_bytes()).expect("it is kept");
     }
     Arc::new(spool)
 }
@@ -101,6 +101,18 @@ impl Clock for HurriedClock {
         let mut ahead_s = self.ahead_s.lock().expect("whole");
         *ahead_s += 5;
         SystemClock.monotonic() + Duration::from_secs(*ahead_s)
+    }
+
+    fn boottime(&self) -> Duration {
+        SystemClock.boottime()
+    }
+
+    fn boot(&self) -> Uuid {
+        SystemClock.boot()
+    }
+
+    fn is_set(&self) -> bool {
+        true
     }
 }
 

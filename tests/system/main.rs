@@ -11,3 +11,4 @@ mod meter;
 mod microphone;
 mod process;
 mod slow;
+mod spool;

@@ -1,0 +1,119 @@
+//! `listener spool`: what waits for delivery, what was dropped and what was refused; and putting that back.
+
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::{Clock, SystemClock};
+use crate::spool::disk::Retry;
+use crate::spool::survey::{Survey, Waiting};
+use crate::spool::{Amount, Kind};
+
+/// A running listener looks every second; one that is busy with a slow disk takes longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Shows what is in the spool.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn show(dir: &Path, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    let now = SystemClock.now();
+    let survey = Survey::of(dir, now)?;
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&survey)?)?;
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{:12} {:>8} {:>10}  oldest, and how many of the last minute, hour, day, and older",
+        "waiting", "items", "MB"
+    )?;
+    for (kind, waiting) in &survey.waiting {
+        writeln!(out, "{} {}", amount(*kind, waiting.amount), ages(waiting, now))?;
+    }
+    for (what, amounts) in [("refused", &survey.refused), ("dropped", &survey.dropped)] {
+        writeln!(out, "{what}")?;
+        Kind::ALL.iter().try_for_each(|kind| writeln!(out, "{}", amount(*kind, amounts.of(*kind))))?;
+    }
+    writeln!(out, "damaged      {:>8} files", survey.damaged_files)?;
+    for refusal in &survey.answers {
+        writeln!(out, "{}\n    {}", refusal.item, refusal.answer.trim())?;
+    }
+    if survey.refused != Default::default() || survey.damaged_files > 0 {
+        writeln!(out, "\"listener spool retry\" puts back what was refused, and what of the damaged is whole")?;
+    }
+    Ok(())
+}
+
+fn amount(kind: Kind, Amount { items, bytes }: Amount) -> String {
+    format!("  {:10} {items:>8} {:>10.1}", format!("{kind}s"), bytes as f64 / 1e6)
+}
+
+fn ages(waiting: &Waiting, now: Timestamp) -> String {
+    let mut text = waiting.oldest.map_or(String::new(), |oldest| {
+        let [minute, hour, day, older] = waiting.by_age;
+        format!(" {} ago; {minute}, {hour}, {day}, {older}", rough(now.duration_since(oldest)))
+    });
+    if waiting.without_time > 0 {
+        text += &format!(" {} wait for the clock to be set", waiting.without_time);
+    }
+    text
+}
+
+/// In the largest unit that fits.
+fn rough(age: SignedDuration) -> String {
+    match age.as_secs().max(0) {
+        s @ 0..120 => format!("{s} s"),
+        s @ 120..7_200 => format!("{} min", s / 60),
+        s @ 7_200..172_800 => format!("{} h", s / 3_600),
+        s => format!("{} days", s / 86_400),
+    }
+}
+
+/// Has what was set aside put back, by the listener that uses the spool if there is one. Says whether that was done.
+///
+/// # Errors
+/// When there is no spool, or it cannot be written.
+pub fn retry(dir: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let before = Survey::of(dir, SystemClock.now())?;
+    let request = match Retry::ask(dir)? {
+        Retry::Done(retried) => {
+            writeln!(out, "{retried}")?;
+            return Ok(true);
+        }
+        Retry::Asked(request) => request,
+    };
+    let until = SystemClock.monotonic() + PATIENCE;
+    while request.exists() {
+        if SystemClock.monotonic() >= until {
+            writeln!(out, "the listener that uses {} has been asked, and has not answered yet", dir.display())?;
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    let after = Survey::of(dir, SystemClock.now())?;
+    let refused = |survey: &Survey| Kind::ALL.iter().map(|kind| survey.refused.of(*kind).items).sum::<u64>();
+    writeln!(
+        out,
+        "the running listener has put back what it could: {} refused and {} damaged files before, {} and {} now",
+        refused(&before),
+        before.damaged_files,
+        refused(&after),
+        after.damaged_files
+    )?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_told_in_the_unit_a_person_would_use() {
+        let told = [-5, 59, 119, 120, 7_199, 7_200, 172_800].map(|s| rough(SignedDuration::from_secs(s)));
+        assert_eq!(told, ["0 s", "59 s", "119 s", "2 min", "119 min", "2 h", "2 days"]);
+    }
+}

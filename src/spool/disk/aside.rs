@@ -1,0 +1,169 @@
+//! What was set aside, and putting it back.
+//!
+//! Leaving `items/`, a file goes before its manifest; coming back, the manifest goes before its file. So a file in
+//! `items/` that has no manifest there is unfinished, always; and a manifest whose file is in another folder was being
+//! moved when the power went, and has it brought back at the next start.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Doing, Folders, Spool, SpoolError};
+use crate::durable;
+use crate::spool::disk::open::{listing, read_json};
+use crate::spool::{ItemName, Manifest};
+
+/// A file of this name in the spool asks the listener that has it to put back what was set aside.
+const REQUEST: &str = "retry";
+
+/// What came of putting back.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Retried {
+    /// Items that wait again.
+    pub put_back: usize,
+    /// Files in `damaged/` of which no item can be made.
+    pub unusable: usize,
+}
+
+impl fmt::Display for Retried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} items put back, to be delivered again", self.put_back)?;
+        if self.unusable > 0 {
+            write!(f, "; of {} damaged files no item can be made, they stay where they are", self.unusable)?;
+        }
+        Ok(())
+    }
+}
+
+/// How to have items put back that were set aside.
+#[derive(Debug)]
+pub enum Retry {
+    /// Nobody uses the spool: it has been done.
+    Done(Retried),
+    /// A listener uses it, and has been asked to. It has done so when this file is gone.
+    Asked(PathBuf),
+}
+
+impl Folders {
+    /// Ends a move that a crash has cut in two. Whether the file was found.
+    pub(super) fn bring_media_back(&self, name: &ItemName) -> Result<bool, SpoolError> {
+        let media = name.media();
+        for dir in [&self.refused, &self.damaged] {
+            let path = dir.join(&media);
+            if path.exists() {
+                durable::relocate(&path, &self.items.join(&media)).doing("bring back", &path)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Spool {
+    /// Sets an item aside that the API will never take, with its answer.
+    pub fn refuse(&self, name: &ItemName, answer: &str) -> Result<(), SpoolError> {
+        let note = self.folders.refused.join(note_of(name));
+        durable::write(&self.folders.scratch, &note, answer.as_bytes()).doing("write", &note)?;
+        self.set_aside(name, &self.folders.refused)?;
+        let mut contents = self.contents();
+        contents.backlog.refuse(name);
+        contents.books.refused.add(name.kind(), name.media_bytes());
+        Ok(())
+    }
+
+    pub(super) fn set_aside(&self, name: &ItemName, dir: &Path) -> Result<(), SpoolError> {
+        for file in [name.media(), name.manifest()] {
+            move_if_there(&self.folders.items.join(&file), &dir.join(&file))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_refused<'a>(&self, names: impl Iterator<Item = &'a ItemName>) -> Result<(), SpoolError> {
+        let refused = &self.folders.refused;
+        let files = names.flat_map(|name| [name.manifest(), note_of(name), name.media()]);
+        let files: Vec<_> = files.map(|file| refused.join(file)).collect();
+        durable::remove_all(&files).doing("remove items from", refused)
+    }
+
+    /// Puts back what was asked for by [`Retry::ask`] since, `most` items at most. `None` if nobody asked.
+    pub fn retry_if_asked(&self, most: usize) -> Result<Option<Retried>, SpoolError> {
+        let request = self.folders.dir.join(REQUEST);
+        if !request.exists() {
+            return Ok(None);
+        }
+        let retried = self.retry(most)?;
+        if retried.put_back < most {
+            durable::remove(&request).doing("remove", &request)?;
+        }
+        Ok(Some(retried))
+    }
+
+    /// Puts back what the API has refused, and what was set aside as damaged and is whole.
+    pub fn retry(&self, most: usize) -> Result<Retried, SpoolError> {
+        let (refused, damaged) =
+            (listing(&self.folders.refused)?.sort_out(), listing(&self.folders.damaged)?.sort_out());
+        let mut retried = Retried { unusable: damaged.damaged.len() + damaged.unfinished.len(), ..Retried::default() };
+        retried.unusable += damaged.bereft.len();
+        let refused = refused.complete.into_iter().map(|name| (name, &self.folders.refused));
+        let damaged = damaged.complete.into_iter().map(|name| (name, &self.folders.damaged));
+        for (name, dir) in refused.chain(damaged) {
+            if retried.put_back == most {
+                break;
+            }
+            let manifest: Option<Manifest> = read_json(&dir.join(name.manifest()));
+            let is_whole = fs::metadata(dir.join(name.media())).is_ok_and(|file| file.len() == name.media_bytes());
+            if !is_whole || !manifest.is_some_and(|manifest| name.is_of(&manifest)) {
+                retried.unusable += 1;
+                continue;
+            }
+            self.put_back(name, dir)?;
+            retried.put_back += 1;
+        }
+        Ok(retried)
+    }
+
+    fn put_back(&self, name: ItemName, dir: &Path) -> Result<(), SpoolError> {
+        for file in [name.manifest(), name.media()] {
+            move_if_there(&dir.join(&file), &self.folders.items.join(&file))?;
+        }
+        let note = dir.join(note_of(&name));
+        durable::remove(&note).doing("remove", &note)?;
+        let contents = &mut *self.contents();
+        contents.backlog.take_refused(&name);
+        let placed = contents.placement.place(&name);
+        contents.backlog.add(name, placed);
+        self.added.notify_all();
+        Ok(())
+    }
+}
+
+impl Retry {
+    /// Has everything put back that was set aside, by whoever has the spool in `dir`.
+    ///
+    /// # Errors
+    /// When there is no spool, or it cannot be written.
+    pub fn ask(dir: &Path) -> Result<Self, SpoolError> {
+        fs::metadata(dir).doing("find", dir)?;
+        match Spool::open(dir) {
+            Ok((spool, _)) => spool.retry(usize::MAX).map(Self::Done),
+            Err(SpoolError::InUse(_)) => {
+                let request = dir.join(REQUEST);
+                durable::write(dir, &request, b"").doing("write", &request)?;
+                Ok(Self::Asked(request))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn note_of(name: &ItemName) -> String {
+    format!("{name}.answer.txt")
+}
+
+fn move_if_there(from: &Path, to: &Path) -> Result<(), SpoolError> {
+    match durable::relocate(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.doing("move", from),
+    }
+}

@@ -1,0 +1,219 @@
+//! Taking up what an earlier run has left, and what is remembered from one run to the next.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::Path;
+use std::sync::{Condvar, Mutex};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::{Contents, Doing, Folders, Spool, SpoolError};
+use crate::clock::signed;
+use crate::durable;
+use crate::spool::books::Books;
+use crate::spool::budget::{Budget, Disk};
+use crate::spool::name::{self, Stamp};
+use crate::spool::placement::{Placement, RunClock};
+use crate::spool::{Backlog, Dated, Item, ItemName, Kind, Listing, Recorded, Recovery, Wall, adopt};
+
+/// What was found when the spool was opened.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Items that wait for delivery.
+    pub waiting: usize,
+    /// Clips that were cut short, and are kept up to their last whole second.
+    pub adopted: usize,
+    /// Files that were not finished, and were removed.
+    pub unfinished: usize,
+    /// Files that nobody can make sense of, set aside in `damaged/`.
+    pub damaged: usize,
+}
+
+impl Folders {
+    pub(in crate::spool) fn of(dir: &Path) -> Self {
+        let [scratch, items, refused, damaged, runs] =
+            ["scratch", "items", "refused", "damaged", "runs"].map(|sub| dir.join(sub));
+        Self { dir: dir.into(), scratch, items, refused, damaged, runs }
+    }
+
+    pub(in crate::spool) fn books(&self) -> std::path::PathBuf {
+        self.dir.join("books.json")
+    }
+
+    /// What earlier runs have left word of.
+    pub(in crate::spool) fn words(&self) -> Result<Vec<RunClock>, SpoolError> {
+        let mut words = Vec::new();
+        each_file(&self.runs, |file| words.extend(read_json::<RunClock>(&self.runs.join(file))))?;
+        Ok(words)
+    }
+
+    /// Removes the words of those starts of the machine from which none of the `needed` runs is.
+    fn forget_words(&self, words: Vec<RunClock>, needed: &BTreeSet<Uuid>) -> Result<(), SpoolError> {
+        let boots: BTreeSet<_> = words.iter().filter(|word| needed.contains(&word.run)).map(|word| word.boot).collect();
+        let over = words.iter().filter(|word| !boots.contains(&word.boot));
+        let over: Vec<_> = over.map(|word| self.runs.join(format!("{}.json", word.run))).collect();
+        durable::remove_all(&over).doing("clear", &self.runs)
+    }
+}
+
+impl Spool {
+    /// Opens the spool in `dir`, making it if need be, and takes up what an earlier run has left there. The names of
+    /// the files tell all that is needed: 100,000 manifests are not read.
+    ///
+    /// # Errors
+    /// When another process has it, or the folder cannot be made, read or written.
+    pub fn open(dir: &Path) -> Result<(Self, Found), SpoolError> {
+        let folders = Folders::of(dir);
+        durable::create_private_dir(dir).doing("make", dir)?;
+        let lock = lock(dir)?;
+        for sub in [&folders.scratch, &folders.items, &folders.refused, &folders.damaged, &folders.runs] {
+            durable::create_private_dir(sub).doing("make", sub)?;
+        }
+        let mut recovery = listing(&folders.items)?.sort_out();
+        for name in std::mem::take(&mut recovery.bereft) {
+            if folders.bring_media_back(&name)? {
+                recovery.complete.push(name);
+            } else if name.kind() == Kind::Picture {
+                // It was delivered, and its removal not yet durable.
+                recovery.unfinished.push(name.manifest());
+            } else {
+                recovery.damaged.push(name.manifest());
+            }
+        }
+        for file in &recovery.unfinished {
+            let path = folders.items.join(file);
+            durable::remove(&path).doing("remove", &path)?;
+        }
+        for file in &recovery.damaged {
+            let path = folders.items.join(file);
+            durable::relocate(&path, &folders.damaged.join(file)).doing("set aside", &path)?;
+        }
+        let mut found = Found {
+            waiting: recovery.complete.len(),
+            adopted: 0,
+            unfinished: recovery.unfinished.len(),
+            damaged: recovery.damaged.len(),
+        };
+        let words = folders.words()?;
+        let early = recovery.complete.iter().filter(|name| matches!(name.stamp(), Stamp::Up(_)));
+        let mut needed: BTreeSet<_> = early.map(ItemName::run).collect();
+        let contents = Mutex::new(contents(&folders, &words, recovery)?);
+        let spool = Self { folders, contents, added: Condvar::new(), _lock: lock };
+        let mut leftovers = Vec::new();
+        each_file(&spool.folders.scratch, |file| leftovers.push(file.to_owned()))?;
+        for file in leftovers {
+            let path = spool.folders.scratch.join(&file);
+            match spool.adopt(&file, &words)? {
+                Some(run) => {
+                    found.adopted += 1;
+                    needed.insert(run);
+                }
+                None => {
+                    durable::remove(&path).doing("remove", &path)?;
+                    found.unfinished += 1;
+                }
+            }
+        }
+        spool.folders.forget_words(words, &needed)?;
+        Ok((spool, found))
+    }
+
+    /// Keeps what is whole of a clip that was being written (durability rule 3). Gives its run, if anything is. A clip in
+    /// `items/` without a manifest is not looked at: it may have been delivered, and its row must not be posted again.
+    fn adopt(&self, file: &str, words: &[RunClock]) -> Result<Option<Uuid>, SpoolError> {
+        let Some((uid, start)) = name::parse_unfinished_clip(file) else { return Ok(None) };
+        let path = self.folders.scratch.join(file);
+        let mut clip = File::options().read(true).write(true).open(&path).doing("open", &path)?;
+        let Some(whole) = adopt::whole(&mut clip) else { return Ok(None) };
+        clip.set_len(whole.bytes).doing("shorten", &path)?;
+        // As in a clip that ends by itself: its last frame may be over a moment after the minute.
+        let minute = Timestamp::from_second((start.as_second().div_euclid(60) + 1) * 60).unwrap_or(Timestamp::MAX);
+        let end = (start + signed(whole.length)).min(minute);
+        // It is from the last run there was.
+        let word = words.iter().find(|word| word.run == uid).or(words.iter().max_by_key(|word| word.boot_number));
+        let (boot, offset_us, wall) = match word {
+            None => (Uuid::nil(), 0, Wall::Known),
+            Some(RunClock { boot, true_us: Some(us), .. }) => (*boot, *us, Wall::Known),
+            Some(RunClock { boot, provisional_us, .. }) => (*boot, *provisional_us, Wall::Provisional),
+        };
+        let recorded = Recorded { boot, uptime_us: start.as_microsecond() - offset_us };
+        match self.admit_file(Dated { item: Item::Clip { uid, start, end }, recorded, wall }, &path) {
+            // There may be room at the next start.
+            Err(SpoolError::Full { .. }) => Ok(Some(uid)),
+            other => other.map(|_| Some(word.map_or(uid, |word| word.run))),
+        }
+    }
+
+    pub(super) fn keep_word(&self, word: &RunClock) -> Result<(), SpoolError> {
+        self.write_json(&self.folders.runs.join(format!("{}.json", word.run)), word)
+    }
+
+    /// Makes durable what is to be remembered from one run to the next: what was dropped, and that `now_us`, in
+    /// microseconds since 1970, was known to be true.
+    pub fn remember(&self, now_us: Option<i64>) -> Result<(), SpoolError> {
+        let books = {
+            let books = &mut self.contents().books;
+            books.good_us = books.good_us.max(now_us.unwrap_or(i64::MIN));
+            books.clone()
+        };
+        self.write_json(&self.folders.books(), &books)
+    }
+
+    fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<(), SpoolError> {
+        let text = serde_json::to_vec(value).map_err(io::Error::other).doing("write", path)?;
+        durable::write(&self.folders.scratch, path, &text).doing("write", path)
+    }
+}
+
+fn contents(folders: &Folders, words: &[RunClock], recovery: Recovery) -> Result<Contents, SpoolError> {
+    let mut placement = Placement::of(words.iter().copied());
+    recovery.complete.iter().for_each(|name| placement.saw(name));
+    let mut backlog = Backlog::default();
+    for name in recovery.complete {
+        let placed = placement.place(&name);
+        backlog.add(name, placed);
+    }
+    let refused = listing(&folders.refused)?.sort_out();
+    refused.complete.into_iter().for_each(|name| backlog.add_refused(name));
+    let budget = Budget::of(None, disk(&folders.dir)?);
+    let books: Books = read_json(&folders.books()).unwrap_or_default();
+    Ok(Contents { backlog, placement, budget, books })
+}
+
+/// What is remembered is a help, and never worth stopping for.
+pub(in crate::spool) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn lock(dir: &Path) -> Result<File, SpoolError> {
+    let path = dir.join("lock");
+    let file = File::options().create(true).append(true).open(&path).doing("open", &path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SpoolError::InUse(dir.into())),
+        Err(TryLockError::Error(source)) => Err(source).doing("lock", &path),
+    }
+}
+
+/// The items of a folder, by the names of its files.
+pub(in crate::spool) fn listing(dir: &Path) -> Result<Listing, SpoolError> {
+    let mut listing = Listing::default();
+    each_file(dir, |file| listing.add(file))?;
+    Ok(listing)
+}
+
+pub(in crate::spool) fn each_file(dir: &Path, mut see: impl FnMut(&str)) -> Result<(), SpoolError> {
+    for entry in fs::read_dir(dir).doing("list", dir)? {
+        see(&entry.doing("list", dir)?.file_name().to_string_lossy());
+    }
+    Ok(())
+}
+
+pub(super) fn disk(dir: &Path) -> Result<Disk, SpoolError> {
+    let disk = rustix::fs::statvfs(dir).map_err(io::Error::from).doing("ask the free space of", dir)?;
+    Ok(Disk { free_bytes: disk.f_bavail * disk.f_frsize, total_bytes: disk.f_blocks * disk.f_frsize })
+}

@@ -1,0 +1,91 @@
+//! What waits can be looked at, and what was set aside put back, whether a listener is running or not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::api::DemoApi;
+use crate::process::{bare, listener, said};
+
+fn spool(data_dir: &Path, arguments: &[&str]) -> (bool, String) {
+    let output = bare("spool").args(arguments).arg("--data_dir").arg(data_dir).output().expect("it runs");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &said(&output);
+    (output.status.success(), printed)
+}
+
+fn survey(data_dir: &Path) -> Value {
+    let (is_well, printed) = spool(data_dir, &["--json"]);
+    assert!(is_well, "{printed}");
+    serde_json::from_str(&printed).expect("JSON")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
+    files
+}
+
+/// Moves a picture to where the API's refusals are.
+fn set_aside_a_picture(data_dir: &Path) {
+    let [items, refused] = ["items", "refused"].map(|folder| data_dir.join("spool").join(folder));
+    let manifest = files(&items)
+        .into_iter()
+        .find(|file| file.to_string_lossy().contains("/picture_") && file.extension().is_some_and(|end| end == "json"))
+        .expect("pictures wait");
+    for file in [manifest.with_extension("jpg"), manifest.clone()] {
+        fs::rename(&file, refused.join(file.file_name().expect("a name"))).expect("moves");
+    }
+    let stem = manifest.file_stem().expect("a name").to_string_lossy().into_owned();
+    fs::write(refused.join(format!("{stem}.answer.txt")), "the API refused it (400): no").expect("writable");
+}
+
+#[test]
+fn what_waits_and_what_was_refused_is_shown_and_put_back() {
+    let (api, data_dir) = (DemoApi::start(&["--storage_solution", "tape"]), tempdir().expect("a folder"));
+    let (is_well, printed) = spool(data_dir.path(), &[]);
+    assert!(!is_well && printed.contains("spool"), "there is none yet: {printed}");
+
+    let run = |seconds: &[&str]| {
+        let mut run = listener("run", &api, data_dir.path());
+        run.args(["--source", "test", "--video_length", "1", "--width", "160", "--height", "120"]).args(seconds);
+        run.stderr(Stdio::null());
+        run
+    };
+    run(&["--for", "4"]).status().expect("it runs");
+    set_aside_a_picture(data_dir.path());
+    let seen = survey(data_dir.path());
+    assert_eq!(seen["refused"]["picture"]["items"], 1, "{seen:#}");
+    for kind in ["utterance", "clip", "picture"] {
+        let waiting = &seen["waiting"][kind];
+        assert!(waiting["items"].as_u64() >= Some(1) && waiting["bytes"].as_u64() > Some(0), "{kind}: {seen:#}");
+        assert!(waiting["oldest"].is_string() && waiting["by_age"][0].as_u64() >= Some(1), "{kind}: {seen:#}");
+    }
+    let (_, printed) = spool(data_dir.path(), &[]);
+    assert!(printed.contains("refused it (400): no") && printed.contains("listener spool retry"), "{printed}");
+
+    // Nobody uses it.
+    let (is_well, printed) = spool(data_dir.path(), &["retry"]);
+    assert!(is_well && printed.starts_with("1 items put back"), "{printed}");
+    assert_eq!(survey(data_dir.path())["refused"]["picture"], Value::Null);
+
+    // A listener uses it.
+    set_aside_a_picture(data_dir.path());
+    let status = data_dir.path().join("status.json");
+    fs::remove_file(&status).expect("it was written");
+    let mut running = run(&[]).spawn().expect("it starts");
+    while !status.exists() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(survey(data_dir.path())["refused"]["picture"]["items"], 1);
+    let (is_well, printed) = spool(data_dir.path(), &["retry"]);
+    assert!(is_well && printed.contains("1 refused") && printed.contains("0 and 0 now"), "{printed}");
+    assert_eq!(files(&data_dir.path().join("spool/refused")), Vec::<PathBuf>::new());
+    let stopped = Command::new("kill").arg(running.id().to_string()).status().expect("kill runs");
+    assert!(stopped.success() && running.wait().expect("it ends").success());
+}
