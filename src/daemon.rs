@@ -32,6 +32,7 @@ use crate::status::leds::Lights;
 use crate::status::player::{Pins, Player};
 use crate::status::rppal::Registers;
 use crate::status::{file, line, terminal};
+use crate::supervise::named;
 use crate::upload::http::ApiClient;
 use crate::upload::store::Stores;
 use crate::upload::worker::Worker;
@@ -214,7 +215,7 @@ fn start_keeper(
     recordings: Receiver<Recording>,
     tell: impl Fn(Event) + Send + 'static,
 ) -> JoinHandle<()> {
-    thread::spawn(move || {
+    named("keeper", move || {
         keeper.set_budget(max_bytes, &tell);
         loop {
             match recordings.recv_timeout(TEND_INTERVAL) {
@@ -242,7 +243,7 @@ fn start_uploader(
     let ca_file = config.api.ca_file.clone();
     let mut stores = Stores::new(Arc::clone(&api), config.storage.clone(), ca_file, job.data_dir.clone());
     let (spool, clock, stop) = (Arc::clone(spool), Arc::clone(clock), Arc::clone(stop));
-    Ok(thread::spawn(move || {
+    Ok(named("upload", move || {
         Worker { spool: &spool, api: &api, clock: &*clock, stop: &stop, tell: &tell }.run(&mut stores);
     }))
 }
@@ -284,10 +285,9 @@ impl View {
 
     /// Takes in what has been told within one tick, and shows it.
     fn take_in(&mut self, reports: &Receiver<Event>) {
-        let tick_over = self.clock.monotonic() + STATUS_TICK;
-        while let Some(left) = tick_over.checked_sub(self.clock.monotonic())
-            && let Ok(event) = reports.recv_timeout(left)
-        {
+        // Levels come 50 times a second: taken in one by one, they would wake this thread as often.
+        thread::sleep(STATUS_TICK);
+        for event in reports.try_iter().take(EVENTS_IN_FLIGHT) {
             if let Some(news) = self.progress.add(&event) {
                 log_news(&news);
                 if let News::Fault(Fault { part, text }) = news {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use uuid::Uuid;
 
@@ -123,7 +123,7 @@ fn stage(
     mut attempt: impl FnMut(&Outlets) -> Result<(), Retry> + Send + 'static,
 ) -> JoinHandle<()> {
     let outlets = outlets.clone();
-    thread::spawn(move || {
+    supervise::named(&part.to_string(), move || {
         supervise::record(part, on_failure, &outlets.stop, &*outlets.tell, || attempt(&outlets));
     })
 }

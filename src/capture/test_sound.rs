@@ -12,6 +12,7 @@ use crate::clock::{Clock, signed};
 use crate::limits::{CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use crate::segment::SoundChunk;
 
+/// As the sound comes back every period, it is computed once.
 const PERIOD_SAMPLES: u64 = 3 * SAMPLE_RATE_HZ as u64;
 const TONE_SAMPLES: u64 = PERIOD_SAMPLES / 2;
 /// The first tone comes soon, for a person who waits for it.
@@ -25,13 +26,20 @@ pub struct TestSound {
     started: Timestamp,
     started_monotonic: Duration,
     position: u64,
+    period: Vec<i16>,
 }
 
 impl TestSound {
     /// Begins now, with silence.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let (started, started_monotonic) = (clock.now(), clock.monotonic());
-        Self { clock, started, started_monotonic, position: 0 }
+        let period = (0..PERIOD_SAMPLES).map(sample).collect();
+        Self { clock, started, started_monotonic, position: 0, period }
+    }
+
+    fn at(&self, position: u64) -> i16 {
+        let spoken = position.checked_sub(FIRST_SILENCE_SAMPLES);
+        spoken.map_or(0, |spoken| self.period[(spoken % PERIOD_SAMPLES) as usize])
     }
 }
 
@@ -42,15 +50,13 @@ impl SoundSource for TestSound {
         self.position += CHUNK_SAMPLES as u64;
         let due = self.started_monotonic + length(self.position);
         thread::sleep(due.saturating_sub(self.clock.monotonic()));
-        let samples = (first..self.position).map(sample).collect();
+        let samples = (first..self.position).map(|position| self.at(position)).collect();
         Ok(Some(SoundChunk { captured: self.started + signed(length(first)), samples }))
     }
 }
 
-/// Silence, or a tone that wavers as a voice does.
-fn sample(position: u64) -> i16 {
-    let Some(spoken) = position.checked_sub(FIRST_SILENCE_SAMPLES) else { return 0 };
-    let within = spoken % PERIOD_SAMPLES;
+/// A tone that wavers as a voice does, then silence.
+fn sample(within: u64) -> i16 {
     if within >= TONE_SAMPLES {
         return 0;
     }

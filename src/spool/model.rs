@@ -11,7 +11,7 @@ use proptest::sample::Index;
 use uuid::Uuid;
 
 use super::disk::open::listing;
-use super::{Dated, Item, ItemName, Kind, Manifest, Recorded, Spool, SpoolError, Step, Wall};
+use super::{Dated, Item, ItemName, Kind, Manifest, Spool, SpoolError, Step};
 use crate::durable::power;
 
 /// Room for some twenty small items, each of which takes two blocks.

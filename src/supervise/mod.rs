@@ -5,7 +5,7 @@ mod ladder;
 mod vitals;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::capture::SourceError;
@@ -14,6 +14,11 @@ use crate::limits::{DEVICE_RETRY, STATUS_TICK};
 
 pub use ladder::{Ladder, Remedy, Rung};
 pub use vitals::{Trouble, Vitals};
+
+/// Starts a thread that `top -H` and a debugger show by this name.
+pub fn named(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    thread::Builder::new().name(name.into()).spawn(work).expect("the system has room for a handful of threads")
+}
 
 /// What becomes of a source that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -87,8 +87,11 @@ fn whatever_is_left_of_a_clip_opens_and_what_is_kept_of_it_plays() {
         let mut damaged = bytes[..chance.usize(..=bytes.len())].to_vec();
         // Cut alone, or overwritten somewhere as well: a card may hold anything after a power cut.
         if round % 2 == 1 && !damaged.is_empty() {
-            let from = chance.usize(..damaged.len());
-            let until = damaged.len().min(from + chance.usize(1..200));
+            // In its indexes as often as in its pictures.
+            let indexes: Vec<usize> = (0..damaged.len()).filter(|at| damaged[*at..].starts_with(b"moo")).collect();
+            let near = chance.choice(&indexes).filter(|_| round % 4 == 1).map(|at| at + chance.usize(..700));
+            let from = near.filter(|at| *at < damaged.len()).unwrap_or_else(|| chance.usize(..damaged.len()));
+            let until = damaged.len().min(from + chance.usize(1..40));
             damaged[from..until].iter_mut().for_each(|byte| *byte = chance.u8(..));
         }
         let scratch = folder.path().join("scratch");

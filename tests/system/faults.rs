@@ -111,6 +111,22 @@ fn without_camera_and_microphone_each_is_said_in_one_line() {
 }
 
 #[test]
+fn without_a_microphone_pictures_and_clips_go_on() {
+    let (api, data_dir) = (DemoApi::start(&[]), tempdir().expect("a folder"));
+    let output = listener("run", &api, data_dir.path())
+        .args(["--for", "4", "--default_microphone", "no-such-microphone", "--camera", "test", "--video_length", "1"])
+        .args(["--width", "160", "--height", "120"])
+        .output()
+        .expect("it runs");
+    let said = said(&output);
+    assert_eq!(lines_with(&said, "microphone:").len(), 1, "{said}");
+    assert!(lines_with(&said, "camera:").iter().any(|line| line.contains("x264enc")), "{said}");
+    let summary = api.summary();
+    assert!(summary["frames"]["delivered"].as_u64() >= Some(3), "{summary:#}");
+    assert!(summary["clips"]["delivered"].as_u64() >= Some(2), "{summary:#}");
+}
+
+#[test]
 fn a_full_disk_is_said_and_speech_is_kept_longest() {
     if !namespaces_are_allowed() {
         eprintln!("SKIPPED: this machine allows no user namespaces; the full disk was not tried");

@@ -29,12 +29,18 @@ use crate::supervise::{Trouble, Vitals};
 /// How long one wait for a frame lasts at most, so that errors and a stop are noticed.
 const LONGEST_WAIT: gst::ClockTime = gst::ClockTime::from_mseconds(250);
 
+/// Encoded frames of a live source are taken a few at a time: to wake two threads for every one costs more processor time
+/// than all that is done with it.
+const LIVE_REST: Duration = Duration::from_millis(200);
+
 /// A stream of pictures on its way to clips and pictures.
 #[derive(Debug)]
 pub struct Video {
     clips: gst_app::AppSink,
     pictures: gst_app::AppSink,
     encoder_input: Arc<AtomicU64>,
+    /// Between two looks for encoded frames; a file that is played without pacing is not kept waiting.
+    rest: Duration,
     timeline: Arc<Mutex<Timeline>>,
     config: VideoConfig,
     pipeline: Arc<Pipeline>,
@@ -98,6 +104,7 @@ impl Video {
         let element = pipeline.element("encoder")?;
         let encoder = sink_pad(&element)?;
         let encoder_input = count(&encoder);
+        let rest = clock.as_ref().map_or(Duration::ZERO, |_| LIVE_REST);
         let weak_element = element.downgrade();
         let mut key_frames = KeyFrames::every(config.video_length_s);
         let (weak, line) = (pipeline.0.downgrade(), Arc::clone(&timeline));
@@ -132,6 +139,7 @@ impl Video {
             clips: pipeline.appsink("clips")?,
             pictures: pipeline.appsink("pictures")?,
             encoder_input,
+            rest,
             timeline,
             config: config.clone(),
             pipeline,
@@ -172,8 +180,9 @@ impl Video {
             if desk.stop.load(Ordering::Relaxed) || self.clips.is_eos() {
                 break Ok(());
             }
-            let Some(sample) = self.clips.try_pull_sample(LONGEST_WAIT) else {
-                let hang = vitals.waited(LONGEST_WAIT.into(), self.encoder_input.load(Ordering::Relaxed));
+            let Some(sample) = self.next_encoded() else {
+                let hang =
+                    vitals.waited(self.rest + Duration::from(LONGEST_WAIT), self.encoder_input.load(Ordering::Relaxed));
                 match self.pipeline.trouble().or(hang) {
                     Some(trouble) => break Err(trouble),
                     None => continue,
@@ -206,6 +215,13 @@ impl Video {
         };
         self.close(open, until, &schedule, desk);
         result.map_err(|trouble| Stopped { trouble, ran: first.map(|first| until.saturating_sub(first)) })
+    }
+
+    fn next_encoded(&self) -> Option<gst::Sample> {
+        self.clips.try_pull_sample(gst::ClockTime::ZERO).or_else(|| {
+            thread::sleep(self.rest);
+            self.clips.try_pull_sample(LONGEST_WAIT)
+        })
     }
 
     fn close(&self, clip: Option<ClipWriter>, until: Duration, schedule: &Clips, desk: &Desk) {

@@ -99,6 +99,66 @@ fn only_the_frames_that_become_pictures_reach_the_jpeg_encoder() {
     assert!(pictures >= 3 && encoded.load(Ordering::Relaxed) <= pictures + 1, "{encoded:?} for {pictures}");
 }
 
+/// The machine's clock, set back or forward by so many milliseconds.
+struct SetClock(std::sync::atomic::AtomicI64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + jiff::SignedDuration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    fn monotonic(&self) -> Duration {
+        SystemClock.monotonic()
+    }
+
+    fn boottime(&self) -> Duration {
+        SystemClock.boottime()
+    }
+
+    fn boot(&self) -> Uuid {
+        SystemClock.boot()
+    }
+
+    fn is_set(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_ends_the_clip_and_no_name_comes_twice() {
+    crate::capture::gstreamer::init().expect("GStreamer");
+    let config = VideoConfig { video_length_s: 2, ..config(12) };
+    let encoder = encoder::choose(&find_encoders(), &config, Hardware::Failed).expect("an encoder");
+    let part = pipeline::encoder_part(&encoder, &config, VideoSource::Test.frames(&config), Memory::Copied);
+    let clock = Arc::new(SetClock(0.into()));
+    let seen_by: Arc<dyn Clock> = Arc::<SetClock>::clone(&clock);
+    let video = Video::open(&VideoSource::Test, &config, &part, Memory::Copied, seen_by).expect("it opens");
+    let folder = tempfile::tempdir().expect("a folder");
+    let setter = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(3_300));
+        clock.0.store(-3_000, Ordering::Relaxed);
+    });
+    let seen = seen(&video, folder.path(), Duration::from_secs(7));
+    setter.join().expect("it is set");
+
+    let clips: Vec<_> = seen
+        .iter()
+        .filter_map(|one| match one {
+            Seen::Clip { uid, start, end, .. } => Some((*uid, *start, *end)),
+            _ => None,
+        })
+        .collect();
+    let back: Vec<_> =
+        clips.windows(2).filter(|pair| pair[1].1 < pair[0].2 - jiff::SignedDuration::from_secs(2)).collect();
+    assert_eq!(back.len(), 1, "one clip ends where another begins three seconds earlier: {clips:?}");
+    let names: HashSet<_> = clips.iter().map(|(uid, start, _)| (*uid, start.as_second())).collect();
+    assert_eq!(names.len(), clips.len(), "{clips:?}");
+    for (_, start, end) in &clips {
+        let minute = |time: &Timestamp| time.as_second().div_euclid(60);
+        assert!(start < end && minute(start) == minute(&(*end - jiff::SignedDuration::from_nanos(1))), "{clips:?}");
+    }
+}
+
 #[test]
 fn a_snapshot_is_one_jpeg_of_the_wanted_size() {
     crate::capture::gstreamer::init().expect("GStreamer");
