@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,48 +34,51 @@ def arrived(folder: pathlib.Path) -> int:
     return sum(1 for _ in (folder / "files").rglob("*.jpg"))
 
 
-def run_listener(api: str, bench: str, work: pathlib.Path) -> float:
-    """Pictures a second, from a spool in which they wait."""
-    subprocess.run([bench, "fill", work / "data", str(PICTURES), str(PICTURE_BYTES)], check=True)
-    with demo_api(api, work / "api") as address:
-        command = [bench, "deliver", work / "data", address, TOKEN]
-        seconds = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    if arrived(work / "api") != PICTURES:
-        sys.exit(f"{arrived(work / 'api')} of {PICTURES} pictures arrived")
+def rate(api: pathlib.Path, seconds: float) -> float:
+    if arrived(api) != PICTURES:
+        sys.exit(f"{arrived(api)} of {PICTURES} pictures arrived")
     return PICTURES / seconds
 
 
-def run_curl(api: str, bench: str, work: pathlib.Path) -> float:
+def by_curl(program: str, work: pathlib.Path) -> float:
     """Pictures a second, posted by curl over one connection that is kept alive."""
-    subprocess.run([bench, "fill", work / "data", str(PICTURES), str(PICTURE_BYTES)], check=True)
     pictures = sorted((work / "data/spool/items").glob("*.jpg"))
-    with demo_api(api, work / "api") as address:
+    with demo_api(program, work / "curl-api") as address:
         transfers = (
             f'url = "{address}/hardware/upload_file/"\nheader = "Authorization: Token {TOKEN}"\noutput = "/dev/null"\n'
+            'write-out = "%{num_connects}\\n"\n'
             f'form = "dest_path=Listener/videos/curl/frames/2026-09-21_{n // 3600:02}-{n // 60 % 60:02}/{n % 60}.jpg"\n'
             f'form = "file=@{picture};type=image/jpeg"\n'
             for n, picture in enumerate(pictures)
         )
-        config = work / "curl"
+        config = work / "curl.config"
         config.write_text("next\n".join(transfers))
-        timed = subprocess.run(
-            ["bash", "-c", 'TIMEFORMAT=%R; time curl --silent --config "$0"', config],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-    if arrived(work / "api") != PICTURES:
-        sys.exit(f"{arrived(work / 'api')} of {PICTURES} pictures arrived: {timed.stderr[-500:]}")
-    return PICTURES / float(timed.stderr.split()[-1])
+        began = time.monotonic()
+        command = ["curl", "--silent", "--config", config]
+        connections = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        seconds = time.monotonic() - began
+    if sum(map(int, connections)) != 1:
+        sys.exit("curl did not keep its connection")
+    return rate(work / "curl-api", seconds)
+
+
+def by_listener(program: str, bench: str, work: pathlib.Path) -> float:
+    """Pictures a second, from the spool in which they wait."""
+    with demo_api(program, work / "api") as address:
+        command = [bench, "deliver", work / "data", address, TOKEN]
+        seconds = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return rate(work / "api", seconds)
 
 
 def frames(api: str, bench: str) -> dict[str, float]:
     """Pictures a second with thousands waiting, as a multiple of what curl does."""
     rates: dict[str, list[float]] = {"listener": [], "curl": []}
     for _ in range(ROUNDS):
-        for name, run in (("listener", run_listener), ("curl", run_curl)):
-            with tempfile.TemporaryDirectory() as work:
-                rates[name].append(run(api, bench, pathlib.Path(work)))
+        with tempfile.TemporaryDirectory() as folder:
+            work = pathlib.Path(folder)
+            subprocess.run([bench, "fill", work / "data", str(PICTURES), str(PICTURE_BYTES)], check=True)
+            rates["curl"].append(by_curl(api, work))
+            rates["listener"].append(by_listener(api, bench, work))
     listener, curl = (statistics.median(rates[name]) for name in ("listener", "curl"))
     print(f"pictures a second, {PICTURES} waiting: {listener:.0f}; curl on one connection: {curl:.0f}")
     return {"frames_ratio_to_curl": round(listener / curl, 3)}

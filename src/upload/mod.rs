@@ -261,7 +261,7 @@ impl Uploader {
                 events
             }
             Outcome::RowFound(found) => {
-                self.row_found(found);
+                self.row_found(found, now);
                 self.answered()
             }
             Outcome::Done => self.done(),
@@ -287,10 +287,14 @@ impl Uploader {
         self.hand = Some(Delivery { name, manifest, stage });
     }
 
-    fn row_found(&mut self, found: bool) {
+    /// Without a row, the file is sent once more: it may have gone to a place that the API wanted before.
+    fn row_found(&mut self, found: bool, now: Duration) {
+        if !found && now < self.files.rest_until() {
+            return self.let_go(PutBack::Deferred);
+        }
         let Some(delivery) = &mut self.hand else { return };
         delivery.stage = match (found, delivery.name.kind()) {
-            (false, _) => Stage::PostRow,
+            (false, _) => Stage::Upload,
             (true, Kind::Utterance) => {
                 delivery.manifest.step = Step::RowPosted;
                 Stage::Record
@@ -324,7 +328,7 @@ impl Uploader {
                 Step::Uploaded => Stage::PostRow,
                 Step::RowPosted => Stage::PostTask,
             },
-            (Stage::FindRow, _) => Stage::PostRow,
+            (Stage::FindRow, _) => Stage::Upload,
             (Stage::PostTask, _) => Stage::Finish,
             (Stage::Finish, _) => {
                 self.hand = None;

@@ -90,8 +90,21 @@ fn an_item_taken_up_again_after_its_upload_looks_for_its_row_first() {
         assert!(!stages.contains(&Stage::Upload));
 
         take(&mut uploader, kind, Step::Uploaded);
-        assert_eq!(deliver(&mut uploader, false).0[..2], [Stage::FindRow, Stage::PostRow]);
+        let again = [Stage::FindRow, Stage::Upload, Stage::Record, Stage::PostRow];
+        assert_eq!(deliver(&mut uploader, false).0[..4], again, "the API may want files elsewhere now");
     }
+}
+
+#[test]
+fn an_item_without_a_row_waits_while_the_place_takes_no_file() {
+    let mut uploader = ready_for_s3();
+    take(&mut uploader, Kind::Picture, Step::Recorded);
+    uploader.on(no_bucket(), NOW, 1.0);
+    uploader.on(Outcome::Done, NOW, 0.0);
+    take(&mut uploader, Kind::Clip, Step::Uploaded);
+    assert!(matches!(uploader.next(NOW), Action::Deliver(_, _, Stage::FindRow)));
+    uploader.on(Outcome::RowFound(false), NOW, 0.0);
+    assert!(matches!(uploader.next(NOW), Action::PutBack(_, PutBack::Deferred)));
 }
 
 #[test]
