@@ -64,7 +64,7 @@ fn a_clip_cut_short_by_a_power_cut_is_delivered_up_to_its_last_whole_second() {
     let of_the_clip = |row: &&Value| time(row, "start_time").strftime("%Y%m%dT%H%M%S.%6fZ").to_string() == stamp;
     let row = rows.iter().find(of_the_clip).unwrap_or_else(|| panic!("no {name}: {rows:#?}"));
     let uid = row["uid"].as_str().expect("uid");
-    assert_eq!(name.split('_').nth(3), Some(uid.replace('-', "").as_str()), "it is of the run that recorded it");
+    assert_eq!(name.split('_').nth(2), Some(uid.replace('-', "").as_str()), "it is of the run that recorded it");
     let file = api.files().join("videos").join(uid).join(row["video_file"].as_str().expect("file"));
     let said_s = time(row, "end_time").duration_since(time(row, "start_time")).as_secs_f64();
     assert!((3.9..=5.1).contains(&said_s), "four or five whole seconds, not {said_s}");
