@@ -49,6 +49,8 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
+    /// The clock, and so mostly the network: no time server answers.
+    Clock,
     /// The way to the API: name, route, connection, or something else answering there.
     Api,
     /// The token.
@@ -68,6 +70,7 @@ pub enum Part {
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Clock => "clock",
             Self::Api => "API",
             Self::Token => "token",
             Self::Home => "home",

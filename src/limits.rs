@@ -15,6 +15,9 @@ pub const CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 50;
 /// A `listener.toml` with every setting and a comment on each is a few KiB; a stick may hold anything.
 pub const MAX_CONFIG_BYTES: u64 = 64 * 1024;
 
+/// A machine that was just started has network and the time within half a minute, as a rule.
+pub const CLOCK_PATIENCE: Duration = Duration::from_secs(60);
+
 /// The longest utterance that may be configured. Ten minutes of 16 kHz 16-bit sound are 19 MB of memory.
 pub const MAX_TIMEOUT_MS: u32 = 600_000;
 

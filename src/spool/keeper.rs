@@ -16,7 +16,10 @@ use super::{Dated, Item, Kind, Recorded, Spool, SpoolError, Wall};
 use crate::capture::Seen;
 use crate::clock::Clock;
 use crate::event::{Event, Fault, Part};
-use crate::limits::{GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, RETRIED_AT_ONCE, SAMPLE_RATE_HZ};
+use crate::limits::{CLOCK_PATIENCE, GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, RETRIED_AT_ONCE, SAMPLE_RATE_HZ};
+
+const CLOCK_NOT_SET: &str = "no time server answers, so the clock is not set, and what is recorded waits for it; \
+                             check the network, and let NTP (UDP port 123) through";
 
 /// What the capture stages hand over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,10 @@ pub struct Keeper {
     next_index: u32,
     track_cluster: String,
     shortage: Shortages,
+    /// Monotonic.
+    began: Duration,
+    /// It was told that the clock is not set.
+    clock_is_late: bool,
     remembered: (Duration, Books),
 }
 
@@ -53,7 +60,8 @@ impl Keeper {
     /// For a run of its own: `uid` is new at every start, so that utterance numbers are never used twice.
     pub fn new(spool: Arc<Spool>, uid: Uuid, track_cluster: &str, clock: Arc<dyn Clock>) -> Self {
         let boot = clock.boot();
-        let remembered = (clock.monotonic(), spool.books());
+        let began = clock.monotonic();
+        let remembered = (began, spool.books());
         let mut keeper = Self {
             spool,
             clock,
@@ -64,6 +72,8 @@ impl Keeper {
             next_index: 0,
             track_cluster: track_cluster.into(),
             shortage: Shortages::default(),
+            began,
+            clock_is_late: false,
             remembered,
         };
         keeper.begin(uid);
@@ -134,6 +144,7 @@ impl Keeper {
     /// asks for what was set aside.
     pub fn tend(&mut self, tell: &dyn Fn(Event)) {
         self.look_at_clocks();
+        self.tell_of_clock(tell);
         if self.shortage.is_over(self.clock.monotonic()) && self.spool.has_room() {
             self.shortage.clear(tell);
         }
@@ -169,6 +180,19 @@ impl Keeper {
             && let Err(error) = self.spool.settle(true_us)
         {
             log::warn!("{}; what was recorded before the clock was set waits", error.line());
+        }
+    }
+
+    /// Nothing that is recorded meanwhile is delivered, so a person has to know.
+    fn tell_of_clock(&mut self, tell: &dyn Fn(Event)) {
+        let is_late = !self.clock.is_set() && self.clock.monotonic() >= self.began + CLOCK_PATIENCE;
+        if is_late != self.clock_is_late {
+            self.clock_is_late = is_late;
+            tell(if is_late {
+                Event::Fault(Fault::new(Part::Clock, CLOCK_NOT_SET))
+            } else {
+                Event::Cleared(Part::Clock)
+            });
         }
     }
 
@@ -303,6 +327,26 @@ mod tests {
         let is_fault = |event: &&Event| matches!(event, Event::Fault(_));
         assert_eq!(told.borrow().iter().filter(is_fault).count(), 1);
         assert_eq!(told.borrow().iter().filter(|event| **event == Event::Dropped(Kind::Clip)).count(), 2);
+    }
+
+    #[test]
+    fn that_the_clock_is_not_set_is_told_after_a_minute_and_cleared_once_it_is() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let spool = Arc::new(Spool::open(dir.path()).expect("opens").0);
+        let clock = Arc::new(ManualClock::unset(at(1)));
+        let mut keeper = Keeper::new(Arc::clone(&spool), Uuid::nil(), "CLUSTER", clock.clone());
+        let told = RefCell::new(Vec::new());
+        let tell = |event| told.borrow_mut().push(event);
+        clock.advance(Duration::from_secs(59));
+        keeper.tend(&tell);
+        assert_eq!(told.take(), []);
+        clock.advance(Duration::from_secs(1));
+        keeper.tend(&tell);
+        keeper.tend(&tell);
+        assert_eq!(told.take(), [Event::Fault(Fault::new(Part::Clock, CLOCK_NOT_SET))]);
+        clock.synchronise(SignedDuration::from_hours(1));
+        keeper.tend(&tell);
+        assert_eq!(told.take(), [Event::Cleared(Part::Clock)]);
     }
 
     #[test]

@@ -64,12 +64,13 @@ pub struct Meaning {
 }
 
 /// The LEDs' whole language. Codes are for people, so they never change meaning.
-pub const CARD: [Meaning; 12] = [
+pub const CARD: [Meaning; 13] = [
     row("health", "off", Pattern::OFF, "no power, or not started"),
     row("health", "slow blink", Pattern::SLOW_BLINK, "starting: waiting for camera and microphone"),
     row("health", "steady", Pattern::STEADY, "camera and microphone are recording"),
     row("health", "double blink", Pattern::DOUBLE_BLINK, "one of them is missing; the other goes on"),
     row("attention", "off", Pattern::OFF, "nothing to do"),
+    row("attention", "3 blinks, pause", Pattern::blinks(3), "no network, or no time server: the clock is not set"),
     row("attention", "4 blinks, pause", Pattern::blinks(4), "the API or its storage cannot be reached"),
     row("attention", "5 blinks, pause", Pattern::blinks(5), "the token is refused"),
     row("attention", "6 blinks, pause", Pattern::blinks(6), "the home is unknown"),
@@ -123,6 +124,7 @@ impl Lights {
 /// The attention code; the fault that comes first in [`Part`]'s order is shown. A missing device shows in health.
 fn code(part: Part) -> Option<usize> {
     match part {
+        Part::Clock => Some(3),
         Part::Api | Part::Storage => Some(4),
         Part::Token => Some(5),
         Part::Home => Some(6),
@@ -169,7 +171,7 @@ mod tests {
         progress.add(&Event::Recording(Part::Camera));
         seen.push(Lights::of(&progress, 0));
         progress.add(&Event::Recording(Part::Microphone));
-        for part in [Part::Disk, Part::Home, Part::Token, Part::Storage, Part::Api] {
+        for part in [Part::Disk, Part::Home, Part::Token, Part::Storage, Part::Api, Part::Clock] {
             progress.add(&Event::Fault(Fault::new(part, "at fault")));
             seen.push(Lights::of(&progress, 0));
         }
