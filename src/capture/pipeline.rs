@@ -168,16 +168,10 @@ pub fn trial(config: &VideoConfig, encoder: &str, frames: u32) -> String {
 mod tests {
     use super::*;
     use crate::capture::encoder::{self, Found, HARDWARE_DRIVER, Hardware, Software, V4l2Encoder};
+    use crate::config::RawConfig;
 
     fn config() -> VideoConfig {
-        VideoConfig {
-            camera: "auto".into(),
-            width: 640,
-            height: 480,
-            frame_rate: 24,
-            video_length_s: 20,
-            frame_interval_s: 1,
-        }
+        RawConfig::default().validate().expect("the defaults are good").video
     }
 
     fn camera(source: PixelSource, fourcc: &str, frame_rate: f64) -> VideoSource {

@@ -140,8 +140,7 @@ impl Keeper {
         self.shortage.tell(kind, cause, self.clock.monotonic(), tell);
     }
 
-    /// What has to be done now and then: called every second or so. `asked` are the items put back at most if a person
-    /// asks for what was set aside.
+    /// What has to be done now and then: called every second or so.
     pub fn tend(&mut self, tell: &dyn Fn(Event)) {
         self.look_at_clocks();
         self.tell_of_clock(tell);
@@ -185,7 +184,7 @@ impl Keeper {
 
     /// Nothing that is recorded meanwhile is delivered, so a person has to know.
     fn tell_of_clock(&mut self, tell: &dyn Fn(Event)) {
-        let is_late = !self.clock.is_set() && self.clock.monotonic() >= self.began + CLOCK_PATIENCE;
+        let is_late = self.history.true_offset_us().is_none() && self.clock.monotonic() >= self.began + CLOCK_PATIENCE;
         if is_late != self.clock_is_late {
             self.clock_is_late = is_late;
             tell(if is_late {

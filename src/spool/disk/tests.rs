@@ -28,10 +28,15 @@ fn take(spool: &Spool) -> Option<ItemName> {
     spool.take(Duration::ZERO, || Duration::ZERO)
 }
 
-#[test]
-fn an_admitted_item_is_there_after_a_restart_and_a_finished_one_is_not() -> Result<(), SpoolError> {
+fn empty_spool() -> Result<(tempfile::TempDir, Spool), SpoolError> {
     let dir = tempfile::tempdir().expect("a folder");
     let (spool, _) = Spool::open(dir.path())?;
+    Ok((dir, spool))
+}
+
+#[test]
+fn an_admitted_item_is_there_after_a_restart_and_a_finished_one_is_not() -> Result<(), SpoolError> {
+    let (dir, spool) = empty_spool()?;
     spool.admit_bytes(dated(picture(1)), b"one")?;
     spool.admit_bytes(dated(picture(2)), b"two")?;
     let first = take(&spool).expect("two wait");
@@ -48,8 +53,7 @@ fn an_admitted_item_is_there_after_a_restart_and_a_finished_one_is_not() -> Resu
 
 #[test]
 fn a_delivery_goes_on_from_the_step_that_was_recorded() -> Result<(), SpoolError> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (spool, _) = Spool::open(dir.path())?;
+    let (dir, spool) = empty_spool()?;
     spool.admit_bytes(dated(picture(1)), b"one")?;
     let name = take(&spool).expect("one waits");
     let manifest = Manifest { step: Step::Uploaded, ..spool.load(&name)? };
@@ -62,8 +66,7 @@ fn a_delivery_goes_on_from_the_step_that_was_recorded() -> Result<(), SpoolError
 
 #[test]
 fn unfinished_files_are_removed_and_damaged_ones_kept_aside() -> Result<(), SpoolError> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (spool, _) = Spool::open(dir.path())?;
+    let (dir, spool) = empty_spool()?;
     spool.admit_bytes(dated(picture(1)), b"one")?;
     drop(spool);
     let write = |file: &str, bytes: &[u8]| fs::write(dir.path().join(file), bytes).expect("writable");
@@ -83,8 +86,7 @@ fn unfinished_files_are_removed_and_damaged_ones_kept_aside() -> Result<(), Spoo
 
 #[test]
 fn a_file_shorter_than_its_manifest_says_is_never_delivered() -> Result<(), SpoolError> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (spool, _) = Spool::open(dir.path())?;
+    let (_dir, spool) = empty_spool()?;
     spool.admit_bytes(dated(picture(1)), b"whole")?;
     let name = take(&spool).expect("one waits");
     fs::write(spool.media(&name), b"who").expect("writable");
@@ -102,8 +104,7 @@ fn two_listeners_cannot_share_a_folder() -> Result<(), SpoolError> {
 
 #[test]
 fn a_refused_item_is_kept_with_the_answer() -> Result<(), SpoolError> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (spool, _) = Spool::open(dir.path())?;
+    let (dir, spool) = empty_spool()?;
     spool.admit_bytes(dated(picture(1)), b"one")?;
     let name = take(&spool).expect("one waits");
     spool.refuse(&name, "400 no")?;
@@ -116,8 +117,7 @@ fn a_refused_item_is_kept_with_the_answer() -> Result<(), SpoolError> {
 
 #[test]
 fn what_was_refused_is_put_back_on_request_and_delivered_from_where_it_was() -> Result<(), SpoolError> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (spool, _) = Spool::open(dir.path())?;
+    let (dir, spool) = empty_spool()?;
     spool.admit_bytes(dated(picture(1)), b"one")?;
     let name = take(&spool).expect("one waits");
     spool.record(&name, &Manifest { step: Step::Uploaded, ..spool.load(&name)? })?;
@@ -135,8 +135,7 @@ fn what_was_refused_is_put_back_on_request_and_delivered_from_where_it_was() -> 
 
 #[test]
 fn without_a_listener_what_was_set_aside_is_put_back_at_once_if_it_is_whole() -> Result<(), SpoolError> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (spool, _) = Spool::open(dir.path())?;
+    let (dir, spool) = empty_spool()?;
     for second in [1, 2, 3] {
         spool.admit_bytes(dated(picture(second)), b"one")?;
     }
@@ -161,8 +160,7 @@ fn without_a_listener_what_was_set_aside_is_put_back_at_once_if_it_is_whole() ->
 
 #[test]
 fn a_move_that_a_crash_has_cut_in_two_is_ended_at_the_next_start() -> Result<(), SpoolError> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (spool, _) = Spool::open(dir.path())?;
+    let (dir, spool) = empty_spool()?;
     spool.admit_bytes(dated(picture(1)), b"one")?;
     let name = take(&spool).expect("one waits");
     // As when it was about to be refused, or half put back.
@@ -176,8 +174,7 @@ fn a_move_that_a_crash_has_cut_in_two_is_ended_at_the_next_start() -> Result<(),
 
 #[test]
 fn past_the_budget_the_oldest_pictures_go_and_are_counted() -> Result<(), SpoolError> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (spool, _) = Spool::open(dir.path())?;
+    let (_dir, spool) = empty_spool()?;
     // Each takes a block of its own and one for its manifest.
     spool.set_budget(Some(4 * 8192))?;
     spool.admit_bytes(dated(clip(0)), b"clip")?;
@@ -205,8 +202,7 @@ fn past_the_budget_the_oldest_pictures_go_and_are_counted() -> Result<(), SpoolE
 
 #[test]
 fn what_was_dropped_is_remembered_from_one_run_to_the_next() -> Result<(), SpoolError> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (spool, _) = Spool::open(dir.path())?;
+    let (dir, spool) = empty_spool()?;
     spool.count_lost(Kind::Clip, 5);
     spool.remember(Some(7))?;
     drop(spool);
