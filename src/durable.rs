@@ -5,15 +5,18 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use tempfile::NamedTempFile;
-
 /// Writes `bytes` to `target`, which appears whole or not at all; a file that was there is replaced.
-/// `scratch_dir` must be on the same file system.
+/// `scratch_dir` must be on the same file system. Nobody but its owner may read it.
 pub fn write(scratch_dir: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
-    let file = NamedTempFile::new_in(scratch_dir)?;
+    write_with_mode(scratch_dir, target, bytes, 0o600)
+}
+
+/// The same with a file that others may use as `mode` says, as far as the process's umask lets them.
+pub fn write_with_mode(scratch_dir: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let file = tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(scratch_dir)?;
     perform(Operation::Write(file.path()), || file.as_file().write_all(bytes))?;
     perform(Operation::SyncFile(file.path()), || file.as_file().sync_all())?;
     let temporary = file.into_temp_path();
@@ -84,10 +87,20 @@ pub fn remove_volatile(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a folder that only its owner can look into, since it is for recordings of people; its entry is durable.
-pub fn create_private_dir(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+/// Makes a folder for those that `mode` names, as far as the process's umask lets them; its entry is durable.
+pub fn create_dir_with_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
     sync_parent(path)
+}
+
+/// Opens a file that carries nothing but locks, making it if need be.
+pub fn shared_file(path: &Path) -> io::Result<File> {
+    // An existing one may belong to another user of the group, and O_CREAT is refused for those in some folders.
+    File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .or_else(|_| File::options().create(true).append(true).mode(0o660).open(path))
 }
 
 /// Makes a folder and those above it, open to others as far as the process's umask lets them; their entries are durable.

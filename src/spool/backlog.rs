@@ -99,6 +99,11 @@ impl Shelf {
         let sets = [&self.ready, &self.linked, &self.unsettled];
         sets.into_iter().filter_map(BTreeSet::first).chain(self.deferred.keys().next()).min()
     }
+
+    fn holds(&self, entry: &Entry) -> bool {
+        [&self.ready, &self.linked, &self.unsettled].into_iter().any(|set| set.contains(entry))
+            || self.deferred.contains_key(entry)
+    }
 }
 
 /// An item that is given up.
@@ -144,8 +149,64 @@ impl Backlog {
         self.add(name, placed);
     }
 
-    /// A refused item takes room, and does not wait.
+    /// An item that may be known already: what is done here is also seen from outside.
+    pub fn learn(&mut self, name: ItemName, placed: Placed) {
+        if !self.is_known(&Entry { at_us: placed.at_us, name: name.clone() }) {
+            self.add_new(name, placed);
+        }
+    }
+
+    /// The same of one that is not new.
+    pub fn learn_old(&mut self, name: ItemName, placed: Placed) {
+        if !self.is_known(&Entry { at_us: placed.at_us, name: name.clone() }) {
+            self.add(name, placed);
+        }
+    }
+
+    /// An item has left the spool by another's hand. What is in hand here has left it by this one's.
+    pub fn lose(&mut self, name: &ItemName, placed: Placed) {
+        let entry = Entry { at_us: placed.at_us, name: name.clone() };
+        if !self.in_hand.contains_key(name) && self.is_known(&entry) {
+            self.remove(&entry);
+        }
+    }
+
+    fn is_known(&self, entry: &Entry) -> bool {
+        self.in_hand.contains_key(&entry.name) || self.shelves[entry.name.kind() as usize].holds(entry)
+    }
+
+    /// Everything is placed anew: what was in hand stays so, and what was deferred waits no longer.
+    pub fn place_anew(
+        &mut self,
+        waiting: impl IntoIterator<Item = (ItemName, Placed)>,
+        refused: impl IntoIterator<Item = ItemName>,
+    ) {
+        let before = std::mem::take(self);
+        refused.into_iter().for_each(|name| self.add_refused(name));
+        for name in before.in_hand.keys() {
+            self.shelves[name.kind() as usize].waiting.add(name.media_bytes());
+            self.disk_bytes += name.disk_bytes();
+        }
+        let Self { failures, in_hand, file_in_place, minutes, newest_us, .. } = before;
+        (self.failures, self.in_hand, self.minutes, self.newest_us) = (failures, in_hand, minutes, newest_us);
+        for (name, placed) in waiting {
+            if self.in_hand.contains_key(&name) {
+                continue;
+            }
+            if file_in_place.contains_key(&name) {
+                self.file_in_place.insert(name.clone(), placed.at_us);
+            }
+            self.add(name, placed);
+        }
+        let held = file_in_place.into_iter().filter(|(name, _)| self.in_hand.contains_key(name));
+        self.file_in_place.extend(held);
+    }
+
+    /// A refused item takes room, and does not wait. It may be known already.
     pub fn add_refused(&mut self, name: ItemName) {
+        if self.shelves[name.kind() as usize].refused.contains(&name) {
+            return;
+        }
         self.disk_bytes += name.disk_bytes();
         let shelf = &mut self.shelves[name.kind() as usize];
         shelf.loose_bytes += name.disk_bytes();
@@ -364,17 +425,23 @@ impl Backlog {
             return Some(Sacrifice { name, was_refused: true });
         }
         let entry = shelf.oldest()?.clone();
+        self.remove(&entry);
+        Some(Sacrifice { name: entry.name, was_refused: false })
+    }
+
+    /// One that waits, and is not in hand, waits no longer.
+    fn remove(&mut self, entry: &Entry) {
+        let shelf = &mut self.shelves[entry.name.kind() as usize];
         for set in [&mut shelf.ready, &mut shelf.linked, &mut shelf.unsettled] {
-            set.remove(&entry);
+            set.remove(entry);
         }
-        if let Some(due) = shelf.deferred.remove(&entry) {
+        if let Some(due) = shelf.deferred.remove(entry) {
             self.due.remove(&(due, entry.clone()));
         }
         shelf.loose_bytes -= entry.name.disk_bytes();
         self.failures.remove(&entry.name);
         self.file_in_place.remove(&entry.name);
         self.forget(&entry.name);
-        Some(Sacrifice { name: entry.name, was_refused: false })
     }
 
     /// How many of a kind wait, those in hand included.

@@ -60,6 +60,13 @@ impl Placement {
         placement
     }
 
+    /// By what others know, in the start of the machine that goes on.
+    pub fn now(mut self, boot: Uuid) -> Self {
+        self.current = Some(boot);
+        self.resolve();
+        self
+    }
+
     /// Takes note of an item that waits: its start of the machine lasted until then at least.
     pub fn saw(&mut self, name: &ItemName) {
         if let (Stamp::Up(up), Some(run)) = (name.stamp(), self.runs.get(&name.run())) {

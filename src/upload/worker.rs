@@ -75,9 +75,10 @@ impl Worker<'_> {
         }
     }
 
-    /// The manifest of an item in hand; none if it is damaged, and no longer in hand.
+    /// The manifest of an item in hand; none if it is damaged or given up, and no longer in hand.
     fn load(&self, name: &ItemName) -> Result<Option<Manifest>, SpoolError> {
         match self.spool.load(name) {
+            Err(SpoolError::GivenUp(_)) => Ok(None),
             Err(error) if error.is_damage() => {
                 log::error!("{error}");
                 (self.tell)(Event::Dropped(name.kind()));

@@ -64,15 +64,17 @@ impl Spool {
     /// Sets an item aside that the API will never take, with its answer.
     pub fn refuse(&self, name: &ItemName, answer: &str) -> Result<(), SpoolError> {
         let note = self.folders.refused.join(note_of(name));
-        durable::write(&self.folders.scratch, &note, answer.as_bytes()).doing("write", &note)?;
+        self.write(&self.folders.sending, &note, answer.as_bytes()).doing("write", &note)?;
         self.set_aside(name, &self.folders.refused)?;
         let mut contents = self.contents();
+        contents.held.remove(name);
         contents.backlog.refuse(name);
         contents.books.refused.add(name.kind(), name.media_bytes());
         Ok(())
     }
 
     pub(super) fn set_aside(&self, name: &ItemName, dir: &Path) -> Result<(), SpoolError> {
+        let _moving = self.folders.moving()?;
         for file in [name.media(), name.manifest()] {
             move_if_there(&self.folders.items.join(&file), &dir.join(&file))?;
         }
@@ -124,15 +126,17 @@ impl Spool {
     }
 
     fn put_back(&self, name: ItemName, dir: &Path) -> Result<(), SpoolError> {
+        // Held until its file is back, so that nobody takes it before.
+        let contents = &mut *self.contents();
+        let _moving = self.folders.moving()?;
         for file in [name.manifest(), name.media()] {
             move_if_there(&dir.join(&file), &self.folders.items.join(&file))?;
         }
         let note = dir.join(note_of(&name));
         durable::remove(&note).doing("remove", &note)?;
-        let contents = &mut *self.contents();
         contents.backlog.take_refused(&name);
         let placed = contents.placement.place(&name);
-        contents.backlog.add(name, placed);
+        contents.backlog.learn_old(name, placed);
         self.added.notify_all();
         Ok(())
     }

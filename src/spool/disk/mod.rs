@@ -2,9 +2,13 @@
 
 mod aside;
 pub(super) mod open;
+mod shared;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_sides;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +27,7 @@ use crate::durable;
 
 pub use aside::{Retried, Retry};
 pub use open::Found;
+pub use shared::Side;
 
 /// Why the spool did not do as asked.
 #[derive(Debug, Error)]
@@ -43,6 +48,9 @@ pub enum SpoolError {
     /// It was recorded before the clock was set, and waits for that.
     #[error("{0} waits for the clock to be set")]
     ClockNotSet(ItemName),
+    /// It has been given up since it was taken.
+    #[error("{0} has been given up, the disk is short")]
+    GivenUp(ItemName),
     /// A manifest that cannot be understood.
     #[error("the manifest of {name} cannot be read back, the item is set aside in {dir}")]
     Damaged {
@@ -92,9 +100,10 @@ impl<T> Doing<T> for io::Result<T> {
 #[derive(Debug)]
 pub struct Spool {
     folders: Folders,
+    side: Side,
     contents: Mutex<Contents>,
     added: Condvar,
-    _lock: File,
+    _locks: Vec<File>,
 }
 
 /// Its folders.
@@ -102,6 +111,7 @@ pub struct Spool {
 pub(super) struct Folders {
     pub(super) dir: PathBuf,
     pub(super) scratch: PathBuf,
+    pub(super) sending: PathBuf,
     pub(super) items: PathBuf,
     pub(super) refused: PathBuf,
     pub(super) damaged: PathBuf,
@@ -115,6 +125,8 @@ struct Contents {
     placement: Placement,
     budget: Budget,
     books: Books,
+    /// The files in hand, locked where the other side is another process.
+    held: BTreeMap<ItemName, File>,
 }
 
 /// What a person is told when recordings are dropped, down to this kind, and what to do.
@@ -192,7 +204,7 @@ impl Spool {
 
     /// Keeps an item whose file is `bytes`. When this returns, it survives a power cut.
     pub fn admit_bytes(&self, dated: Dated, bytes: &[u8]) -> Result<Room, SpoolError> {
-        self.admit(dated, bytes.len() as u64, |media| durable::write(&self.folders.scratch, media, bytes))
+        self.admit(dated, bytes.len() as u64, |media| self.write(&self.folders.scratch, media, bytes))
     }
 
     /// Keeps an item whose file was finished in [`Self::scratch`]. When this returns, it survives a power cut.
@@ -212,7 +224,10 @@ impl Spool {
         let name = ItemName::of(&manifest);
         let room = self.make_room(&name)?;
         let media = self.folders.items.join(name.media());
-        if let Err(error) = put(&media).doing("write", &media).and_then(|()| self.record(&name, &manifest)) {
+        if let Err(error) = put(&media)
+            .doing("write", &media)
+            .and_then(|()| self.write_manifest(&self.folders.scratch, &name, &manifest))
+        {
             // What is left of it is removed at the next start at the latest, but the disk may be full now.
             let _ = self.remove([&name]);
             return Err(error);
@@ -221,7 +236,7 @@ impl Spool {
             let Contents { backlog, placement, books, .. } = &mut *self.contents();
             let placed = placement.place(&name);
             books.recorded.add(name.kind(), media_bytes);
-            backlog.add_new(name, placed);
+            backlog.learn(name, placed);
         }
         self.added.notify_all();
         Ok(room)
@@ -247,6 +262,12 @@ impl Spool {
         let Some(given_up) = given_up else {
             return Err(SpoolError::Full { kind: newcomer, is_disk, max_bytes });
         };
+        let (given_up, in_hand, _locks) = self.seize(given_up);
+        for Sacrifice { name, .. } in in_hand {
+            let contents = &mut *self.contents();
+            let placed = contents.placement.place(&name);
+            contents.backlog.add(name, placed);
+        }
         let (refused, waiting): (Vec<_>, Vec<_>) = given_up.iter().partition(|sacrifice| sacrifice.was_refused);
         self.remove(waiting.iter().map(|sacrifice| &sacrifice.name))?;
         self.remove_refused(refused.iter().map(|sacrifice| &sacrifice.name))?;
@@ -325,12 +346,22 @@ impl Spool {
     /// Reads an item's manifest back, its times put right. A damaged one is set aside with its file, and leaves the
     /// spool.
     pub fn load(&self, name: &ItemName) -> Result<Manifest, SpoolError> {
+        if self.side == Side::Upload {
+            let file = self.folders.hold(name)?;
+            let mut contents = self.contents();
+            let Some(file) = file else {
+                contents.backlog.finish(name);
+                return Err(SpoolError::GivenUp(name.clone()));
+            };
+            contents.held.insert(name.clone(), file);
+        }
         let path = self.folders.items.join(name.manifest());
         let text = fs::read(&path).doing("read", &path)?;
         let manifest: Option<Manifest> = serde_json::from_slice(&text).ok();
         let Some(manifest) = manifest.filter(|manifest| name.is_of(manifest) && self.media_is_whole(name)) else {
             self.set_aside(name, &self.folders.damaged)?;
             let mut contents = self.contents();
+            contents.held.remove(name);
             contents.backlog.finish(name);
             contents.books.drop(name.kind(), name.media_bytes());
             return Err(SpoolError::Damaged { name: name.clone(), dir: self.folders.damaged.clone() });
@@ -355,13 +386,17 @@ impl Spool {
 
     /// Makes a delivery's progress durable (durability rule 2: before the next step begins).
     pub fn record(&self, name: &ItemName, manifest: &Manifest) -> Result<(), SpoolError> {
-        let path = self.folders.items.join(name.manifest());
-        let text = serde_json::to_vec(manifest).map_err(io::Error::other).doing("write", &path)?;
-        durable::write(&self.folders.scratch, &path, &text).doing("write", &path)?;
+        self.write_manifest(&self.folders.sending, name, manifest)?;
         if manifest.step >= Step::Uploaded {
             self.contents().backlog.note_file_in_place(name);
         }
         Ok(())
+    }
+
+    fn write_manifest(&self, scratch: &Path, name: &ItemName, manifest: &Manifest) -> Result<(), SpoolError> {
+        let path = self.folders.items.join(name.manifest());
+        let text = serde_json::to_vec(manifest).map_err(io::Error::other).doing("write", &path)?;
+        self.write(scratch, &path, &text).doing("write", &path)
     }
 
     /// Removes a delivered item. The manifest goes first: a file without one is unfinished, and never delivered.
@@ -372,6 +407,7 @@ impl Spool {
         remove(&manifest).doing("remove", &manifest)?;
         durable::remove_volatile(&media).doing("remove", &media)?;
         let mut contents = self.contents();
+        contents.held.remove(name);
         contents.backlog.finish(name);
         contents.books.delivered.add(name.kind(), name.media_bytes());
         Ok(())
@@ -379,12 +415,16 @@ impl Spool {
 
     /// An item in hand waits again.
     pub fn hand_back(&self, name: &ItemName) {
-        self.contents().backlog.hand_back(name);
+        let mut contents = self.contents();
+        contents.held.remove(name);
+        contents.backlog.hand_back(name);
     }
 
     /// An item in hand waits until a time of its own, told how often it has failed.
     pub fn defer(&self, name: &ItemName, until: impl FnOnce(u32) -> Duration) {
-        self.contents().backlog.defer(name, until);
+        let mut contents = self.contents();
+        contents.held.remove(name);
+        contents.backlog.defer(name, until);
     }
 
     /// How many items of this kind wait.
@@ -415,6 +455,11 @@ impl Spool {
     /// A recording never came as far as the spool.
     pub fn count_lost(&self, kind: Kind, bytes: u64) {
         self.contents().books.drop(kind, bytes);
+    }
+
+    /// Others of the group may read it where the umask lets them, which is for the other side to do.
+    fn write(&self, scratch: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+        durable::write_with_mode(scratch, target, bytes, 0o660)
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {

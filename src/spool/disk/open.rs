@@ -1,7 +1,7 @@
 //! Taking up what an earlier run has left, and what is remembered from one run to the next.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::sync::{Condvar, Mutex};
@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::shared::{self, Side};
 use super::{Contents, Doing, Folders, Spool, SpoolError};
 use crate::clock::signed;
 use crate::durable;
@@ -18,7 +19,7 @@ use crate::spool::books::Books;
 use crate::spool::budget::{Budget, Disk};
 use crate::spool::name::{self, Stamp};
 use crate::spool::placement::{Placement, RunClock};
-use crate::spool::{Backlog, Dated, Item, ItemName, Kind, Listing, Recorded, Recovery, Wall, adopt};
+use crate::spool::{Backlog, Dated, Item, ItemName, Kind, Listing, Recorded, Wall, adopt};
 
 /// What was found when the spool was opened.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +36,9 @@ pub struct Found {
 
 impl Folders {
     pub(in crate::spool) fn of(dir: &Path) -> Self {
-        let [scratch, items, refused, damaged, runs] =
-            ["scratch", "items", "refused", "damaged", "runs"].map(|sub| dir.join(sub));
-        Self { dir: dir.into(), scratch, items, refused, damaged, runs }
+        let [scratch, sending, items, refused, damaged, runs] =
+            ["scratch", "sending", "items", "refused", "damaged", "runs"].map(|sub| dir.join(sub));
+        Self { dir: dir.into(), scratch, sending, items, refused, damaged, runs }
     }
 
     pub(in crate::spool) fn books(&self) -> std::path::PathBuf {
@@ -51,6 +52,31 @@ impl Folders {
         Ok(words)
     }
 
+    /// Puts `items/` in order after a crash. Gives what is complete, and what was done with the rest.
+    fn recover(&self) -> Result<(Vec<ItemName>, Found), SpoolError> {
+        let mut recovery = listing(&self.items)?.sort_out();
+        for name in std::mem::take(&mut recovery.bereft) {
+            if self.bring_media_back(&name)? {
+                recovery.complete.push(name);
+            } else if name.kind() == Kind::Picture {
+                // It was delivered, and its removal not yet durable.
+                recovery.unfinished.push(name.manifest());
+            } else {
+                recovery.damaged.push(name.manifest());
+            }
+        }
+        for file in &recovery.unfinished {
+            let path = self.items.join(file);
+            durable::remove(&path).doing("remove", &path)?;
+        }
+        for file in &recovery.damaged {
+            let path = self.items.join(file);
+            durable::relocate(&path, &self.damaged.join(file)).doing("set aside", &path)?;
+        }
+        let (unfinished, damaged) = (recovery.unfinished.len(), recovery.damaged.len());
+        Ok((recovery.complete, Found { unfinished, damaged, ..Found::default() }))
+    }
+
     /// Removes the words of those starts of the machine from which none of the `needed` runs is.
     fn forget_words(&self, words: Vec<RunClock>, needed: &BTreeSet<Uuid>) -> Result<(), SpoolError> {
         let boots: BTreeSet<_> = words.iter().filter(|word| needed.contains(&word.run)).map(|word| word.boot).collect();
@@ -61,53 +87,60 @@ impl Folders {
 }
 
 impl Spool {
-    /// Opens the spool in `dir`, making it if need be, and takes up what an earlier run has left there. The names of
-    /// the files tell all that is needed: 100,000 manifests are not read.
+    /// Opens the spool in `dir` for capture and upload in one process; see [`Self::open_as`].
     ///
     /// # Errors
     /// When another process has it, or the folder cannot be made, read or written.
     pub fn open(dir: &Path) -> Result<(Self, Found), SpoolError> {
+        Self::open_as(Side::Both, dir)
+    }
+
+    /// Opens the spool in `dir`, making it if need be. Who captures takes up what an earlier run has left there. The names
+    /// of the files tell all that is needed: 100,000 manifests are not read.
+    ///
+    /// # Errors
+    /// When another process has that side of it, or the folder cannot be made, read or written.
+    pub fn open_as(side: Side, dir: &Path) -> Result<(Self, Found), SpoolError> {
         let folders = Folders::of(dir);
-        durable::create_private_dir(dir).doing("make", dir)?;
-        let lock = lock(dir)?;
-        for sub in [&folders.scratch, &folders.items, &folders.refused, &folders.damaged, &folders.runs] {
-            durable::create_private_dir(sub).doing("make", sub)?;
+        let make = |path: &Path| durable::create_dir_with_mode(path, side.folder_mode()).doing("make", path);
+        make(dir)?;
+        let locks = shared::lock(dir, side)?;
+        let Folders { scratch, sending, items, refused, damaged, runs, .. } = &folders;
+        [scratch, sending, items, refused, damaged, runs].into_iter().try_for_each(|sub| make(sub))?;
+        if side.uploads() {
+            clear(sending)?;
         }
-        let mut recovery = listing(&folders.items)?.sort_out();
-        for name in std::mem::take(&mut recovery.bereft) {
-            if folders.bring_media_back(&name)? {
-                recovery.complete.push(name);
-            } else if name.kind() == Kind::Picture {
-                // It was delivered, and its removal not yet durable.
-                recovery.unfinished.push(name.manifest());
-            } else {
-                recovery.damaged.push(name.manifest());
-            }
-        }
-        for file in &recovery.unfinished {
-            let path = folders.items.join(file);
-            durable::remove(&path).doing("remove", &path)?;
-        }
-        for file in &recovery.damaged {
-            let path = folders.items.join(file);
-            durable::relocate(&path, &folders.damaged.join(file)).doing("set aside", &path)?;
-        }
-        let mut found = Found {
-            waiting: recovery.complete.len(),
-            adopted: 0,
-            unfinished: recovery.unfinished.len(),
-            damaged: recovery.damaged.len(),
+        let (complete, mut found) = if side.captures() {
+            let _moving = folders.moving()?;
+            folders.recover()?
+        } else {
+            (listing(items)?.sort_out().complete, Found::default())
         };
+        found.waiting = complete.len();
         let words = folders.words()?;
-        let early = recovery.complete.iter().filter(|name| matches!(name.stamp(), Stamp::Up(_)));
-        let mut needed: BTreeSet<_> = early.map(ItemName::run).collect();
-        let contents = Mutex::new(contents(&folders, &words, recovery)?);
-        let spool = Self { folders, contents, added: Condvar::new(), _lock: lock };
+        let early = complete.iter().filter(|name| matches!(name.stamp(), Stamp::Up(_)));
+        let needed: BTreeSet<_> = early.map(ItemName::run).collect();
+        let contents = Mutex::new(contents(&folders, &words, complete)?);
+        let spool = Self { folders, side, contents, added: Condvar::new(), _locks: locks };
+        if side.captures() {
+            spool.take_up_scratch(words, needed, &mut found)?;
+        }
+        Ok((spool, found))
+    }
+
+    /// Keeps what can be kept of what was being written, and removes the rest; and what is known of runs that nothing
+    /// is left of.
+    fn take_up_scratch(
+        &self,
+        words: Vec<RunClock>,
+        mut needed: BTreeSet<Uuid>,
+        found: &mut Found,
+    ) -> Result<(), SpoolError> {
         let mut leftovers = Vec::new();
-        each_file(&spool.folders.scratch, |file| leftovers.push(file.to_owned()))?;
+        each_file(&self.folders.scratch, |file| leftovers.push(file.to_owned()))?;
         for file in leftovers {
-            let path = spool.folders.scratch.join(&file);
-            match spool.adopt(&file, &words)? {
+            let path = self.folders.scratch.join(&file);
+            match self.adopt(&file, &words)? {
                 Some(run) => {
                     found.adopted += 1;
                     needed.insert(run);
@@ -118,8 +151,7 @@ impl Spool {
                 }
             }
         }
-        spool.folders.forget_words(words, &needed)?;
-        Ok((spool, found))
+        self.folders.forget_words(words, &needed)
     }
 
     /// Keeps what is whole of a clip that was being written (durability rule 3). Gives its run, if anything is. A clip in
@@ -165,15 +197,22 @@ impl Spool {
 
     fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<(), SpoolError> {
         let text = serde_json::to_vec(value).map_err(io::Error::other).doing("write", path)?;
-        durable::write(&self.folders.scratch, path, &text).doing("write", path)
+        self.write(&self.folders.scratch, path, &text).doing("write", path)
     }
 }
 
-fn contents(folders: &Folders, words: &[RunClock], recovery: Recovery) -> Result<Contents, SpoolError> {
+/// Removes what an earlier run was writing.
+fn clear(dir: &Path) -> Result<(), SpoolError> {
+    let mut leftovers = Vec::new();
+    each_file(dir, |file| leftovers.push(dir.join(file)))?;
+    durable::remove_all(&leftovers).doing("clear", dir)
+}
+
+fn contents(folders: &Folders, words: &[RunClock], complete: Vec<ItemName>) -> Result<Contents, SpoolError> {
     let mut placement = Placement::of(words.iter().copied());
-    recovery.complete.iter().for_each(|name| placement.saw(name));
+    complete.iter().for_each(|name| placement.saw(name));
     let mut backlog = Backlog::default();
-    for name in recovery.complete {
+    for name in complete {
         let placed = placement.place(&name);
         backlog.add(name, placed);
     }
@@ -181,22 +220,12 @@ fn contents(folders: &Folders, words: &[RunClock], recovery: Recovery) -> Result
     refused.complete.into_iter().for_each(|name| backlog.add_refused(name));
     let budget = Budget::of(None, disk(&folders.dir)?);
     let books: Books = read_json(&folders.books()).unwrap_or_default();
-    Ok(Contents { backlog, placement, budget, books })
+    Ok(Contents { backlog, placement, budget, books, held: BTreeMap::new() })
 }
 
 /// What is remembered is a help, and never worth stopping for.
 pub(in crate::spool) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
-}
-
-fn lock(dir: &Path) -> Result<File, SpoolError> {
-    let path = dir.join("lock");
-    let file = File::options().create(true).append(true).open(&path).doing("open", &path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(SpoolError::InUse(dir.into())),
-        Err(TryLockError::Error(source)) => Err(source).doing("lock", &path),
-    }
 }
 
 /// The items of a folder, by the names of its files.
