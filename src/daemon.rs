@@ -26,10 +26,10 @@ use crate::limits::{
     STOP_TIMEOUT, TEND_INTERVAL,
 };
 use crate::spool::{Keeper, Kind, Recording, Spool};
-use crate::status::file::LastError;
 use crate::status::gpiocdev::Lines;
 use crate::status::leds::Lights;
 use crate::status::player::{Pins, Player};
+use crate::status::report::LastError;
 use crate::status::rppal::Registers;
 use crate::status::{file, line, terminal};
 use crate::supervise::named;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::SignedDuration;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::spool::Kind;
 use crate::status::histogram::Histogram;
@@ -46,7 +46,7 @@ pub enum Event {
 }
 
 /// A part of the system that can be at fault, in the order of the attention LED's codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// The clock, and so mostly the network: no time server answers.
@@ -65,6 +65,12 @@ pub enum Part {
     Microphone,
     /// The camera.
     Camera,
+}
+
+impl Part {
+    /// All parts, in that order.
+    pub const ALL: [Self; 8] =
+        [Self::Clock, Self::Api, Self::Token, Self::Home, Self::Storage, Self::Disk, Self::Microphone, Self::Camera];
 }
 
 impl fmt::Display for Part {
@@ -99,7 +105,7 @@ impl Fault {
 }
 
 /// How many of one kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Complete in the spool, by this process.
     pub recorded: u64,
@@ -112,7 +118,7 @@ pub struct Tally {
 }
 
 /// The sum of all events so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     tallies: BTreeMap<Kind, Tally>,
     faults: BTreeMap<Part, String>,
@@ -183,6 +189,11 @@ impl Progress {
     /// What is wrong now.
     pub fn faults(&self) -> &BTreeMap<Part, String> {
         &self.faults
+    }
+
+    /// What is said of that.
+    pub fn fault_texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        self.faults.values_mut()
     }
 }
 

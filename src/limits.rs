@@ -230,6 +230,13 @@ pub const STATUS_FILE_INTERVAL: Duration = Duration::from_secs(5);
 /// The status line is redrawn, and stop signals are looked at, this often.
 pub const STATUS_TICK: Duration = Duration::from_millis(200);
 
+/// A text in a report to the indicator is cut here: longer than any message of ours, and what a server says is cut before.
+pub const REPORTED_TEXT_CHARS: usize = 400;
+
+/// A report to the indicator: a text for each part and one more, none of whose letters JSON writes with more than six
+/// bytes, and counters. Far less than the 200 KiB that Linux lets a datagram have (net.core.wmem_default).
+pub const MAX_REPORT_BYTES: usize = 32 << 10;
+
 /// A meter's line is redrawn this often: it is to move with the voice.
 pub const METER_LINES_PER_S: u64 = 10;
 

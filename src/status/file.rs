@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::histogram::Histogram;
+use super::report::{Items, LastError};
 use crate::event::{Part, Progress};
-use crate::spool::books::Books;
-use crate::spool::{Amount, Kind, Spool};
+use crate::spool::{Kind, Spool};
 
 #[derive(Debug, Serialize)]
 struct Status<'a> {
@@ -25,35 +25,15 @@ struct Status<'a> {
     faults: &'a BTreeMap<Part, String>,
 }
 
-/// Of one kind, since the program was started; bytes are those of the files.
-#[derive(Debug, Serialize)]
-struct Items {
-    recorded: u64,
-    recorded_bytes: u64,
-    delivered: u64,
-    delivered_bytes: u64,
-    refused: u64,
-    refused_bytes: u64,
-    dropped: u64,
-    dropped_bytes: u64,
-    waiting: u64,
-    waiting_bytes: u64,
-}
-
-/// The newest fault, over or not.
-#[derive(Debug, Clone, Serialize)]
-pub struct LastError {
-    /// When it was told.
-    pub at: Timestamp,
-    /// What was at fault.
-    pub part: Part,
-    /// What happened.
-    pub text: String,
-}
-
 /// The file, in a folder that a reboot empties where there is one, or beside the spool.
 pub fn path(runtime_dir: Option<PathBuf>, data_dir: &Path) -> PathBuf {
     runtime_dir.unwrap_or_else(|| data_dir.into()).join("status.json")
+}
+
+/// What came and went in this spool, and what waits.
+pub fn items(spool: &Spool) -> BTreeMap<Kind, Items> {
+    let books = spool.books();
+    Kind::ALL.map(|kind| (kind, Items::of(&books, kind, spool.amount_waiting(kind)))).into()
 }
 
 /// Writes the status. It need not survive a power cut, and cards wear: it is renamed into place but not fsynced.
@@ -64,11 +44,10 @@ pub fn write(
     spool: &Spool,
     now: Timestamp,
 ) -> io::Result<()> {
-    let books = spool.books();
-    let items = |kind: Kind| (format!("{kind}s"), items(&books, kind, spool.amount_waiting(kind)));
+    let items = items(spool);
     let status = Status {
         updated: now,
-        items: Kind::ALL.map(items).into(),
+        items: items.into_iter().map(|(kind, items)| (format!("{kind}s"), items)).collect(),
         waiting_for_the_clock: spool.unsettled(),
         answers_up_to_ms: &progress.answers,
         last_error,
@@ -77,21 +56,4 @@ pub fn write(
     let temporary = path.with_extension("json.new");
     fs::write(&temporary, serde_json::to_vec_pretty(&status)?)?;
     crate::durable::replace_volatile(&temporary, path)
-}
-
-fn items(books: &Books, kind: Kind, waiting: Amount) -> Items {
-    let [recorded, delivered, refused, dropped] =
-        [&books.recorded, &books.delivered, &books.refused, &books.dropped].map(|amounts| amounts.of(kind));
-    Items {
-        recorded: recorded.items,
-        recorded_bytes: recorded.bytes,
-        delivered: delivered.items,
-        delivered_bytes: delivered.bytes,
-        refused: refused.items,
-        refused_bytes: refused.bytes,
-        dropped: dropped.items,
-        dropped_bytes: dropped.bytes,
-        waiting: waiting.items,
-        waiting_bytes: waiting.bytes,
-    }
 }

@@ -1,6 +1,9 @@
 //! How long speakers wait, as counts in fixed buckets: they can be added up over runs and boxes. PURE.
 
+use std::collections::HashMap;
+
 use jiff::SignedDuration;
+use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// Upper bounds, in milliseconds: fine around what the usual pause leaves, coarse where there was no network. What is
@@ -27,11 +30,22 @@ impl Serialize for Histogram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.counts.len()))?;
         for (at, count) in self.counts.iter().enumerate() {
-            let bound = BOUNDS_MS.get(at).map_or("longer".to_owned(), u32::to_string);
-            map.serialize_entry(&bound, count)?;
+            map.serialize_entry(&bound(at), count)?;
         }
         map.end()
     }
+}
+
+/// What is not named is zero.
+impl<'de> Deserialize<'de> for Histogram {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let counts = HashMap::<String, u64>::deserialize(deserializer)?;
+        Ok(Self { counts: std::array::from_fn(|at| counts.get(&bound(at)).copied().unwrap_or_default()) })
+    }
+}
+
+fn bound(at: usize) -> String {
+    BOUNDS_MS.get(at).map_or("longer".to_owned(), u32::to_string)
 }
 
 #[cfg(test)]

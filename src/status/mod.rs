@@ -8,6 +8,8 @@ mod journal;
 pub mod leds;
 pub mod line;
 pub mod player;
+pub mod report;
 #[cfg(feature = "device")]
 pub mod rppal;
+pub mod socket;
 pub mod terminal;
