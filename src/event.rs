@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,15 @@ pub enum Event {
     Fault(Fault),
     /// What was wrong with this part is over.
     Cleared(Part),
+    /// The thread that serves this part makes progress, and will be heard of again.
+    Alive {
+        /// The part.
+        part: Part,
+        /// Before this has passed.
+        within: Duration,
+    },
+    /// The thread that served this part has ended, as it should.
+    Over(Part),
 }
 
 /// A part of the system that can be at fault, in the order of the attention LED's codes.
@@ -163,6 +173,13 @@ impl Progress {
                 return (before.as_ref() != Some(&fault.text)).then(|| News::Fault(fault.clone()));
             }
             Event::Cleared(part) => return self.faults.remove(part).map(|_| News::Cleared(*part)),
+            Event::Alive { .. } => {}
+            Event::Over(part) => {
+                self.recording.remove(part);
+                if *part == Part::Microphone {
+                    self.speaking = false;
+                }
+            }
             Event::Recording(part) => {
                 self.faults.remove(part);
                 self.recording.insert(*part);

@@ -196,6 +196,13 @@ pub const SOUND_STALL: Duration = Duration::from_secs(5);
 /// months stays small.
 pub const LOSS_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
+/// A thread that was not heard of for this long hangs, and the program is started again: every stall of a device is
+/// noticed by itself long before, and a card that was busy for two minutes has failed.
+pub const STAGE_HANG: Duration = Duration::from_secs(120);
+
+/// The service manager and the indicator hear of a stage this often, and a source of frames tells of itself.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// No frame for this long from an open camera means that it hangs.
 pub const PICTURE_STALL: Duration = Duration::from_secs(5);
 

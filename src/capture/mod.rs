@@ -11,6 +11,7 @@ pub mod listen;
 mod losses;
 #[cfg(feature = "device")]
 mod microphone;
+pub mod mute;
 pub mod pipeline;
 pub mod run;
 pub mod schedule;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -14,6 +15,7 @@ use super::stages::Outlets;
 use super::{Seen, SourceError, v4l};
 use crate::config::VideoConfig;
 use crate::event::{Event, Part};
+use crate::limits::{HEARTBEAT_INTERVAL, STAGE_HANG};
 use crate::spool::{Recording, name};
 use crate::supervise::{Ladder, Remedy, Retry, Rung, Trouble};
 
@@ -78,6 +80,7 @@ impl Watch {
         let told = AtomicBool::new(false);
         // The two appsinks are taken from by two threads, and a channel's sender is not shared between threads.
         let keep = Mutex::new(outlets.keep.clone());
+        let heartbeat = Mutex::new(Duration::ZERO);
         video.record(&Desk {
             run: &self.run,
             fresh: &Uuid::new_v4,
@@ -89,6 +92,14 @@ impl Watch {
                 // Waits for room: what is seen is held up, and at last lost by the source, only when the disk stands
                 // still. The keeper outlives the stages; without it there is nothing to keep for.
                 let _ = keep.lock().expect("no panic while held").send(Recording::Seen(seen));
+            },
+            alive: &|| {
+                let now = outlets.clock.monotonic();
+                let mut due = heartbeat.lock().expect("no panic while held");
+                if now >= *due {
+                    *due = now + HEARTBEAT_INTERVAL;
+                    (outlets.tell)(Event::Alive { part: Part::Camera, within: STAGE_HANG });
+                }
             },
             stop: &outlets.stop,
         })

@@ -2,6 +2,7 @@
 //! PURE, but for LISTENER_TOKEN, which clap looks up.
 
 mod options;
+mod stages;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use options::{ApiOptions, DataOptions, DeviceOptions, FileOptions, MicrophoneOptions, SoundOptions, VideoOptions};
+
+pub use stages::{CaptureArgs, ReportOptions, UploadArgs};
 
 use crate::config::RawConfig;
 
@@ -35,6 +38,10 @@ pub struct Cli {
 pub enum Command {
     /// Listen, watch and deliver until stopped
     Run(Box<RunArgs>),
+    /// Listen and watch only, into the data folder; `listener upload` delivers from there
+    Capture(Box<CaptureArgs>),
+    /// Deliver only, from the data folder that `listener capture` fills
+    Upload(Box<UploadArgs>),
     /// Take a recorded video or sound through the whole path, as if live
     Replay(Box<ReplayArgs>),
     /// Show the cameras, microphones and encoders there are
@@ -265,6 +272,8 @@ impl Command {
     pub fn config_file(&self) -> Option<&Path> {
         let file = match self {
             Command::Run(args) => &args.file,
+            Command::Capture(args) => &args.file,
+            Command::Upload(args) => &args.file,
             Command::Replay(args) => &args.file,
             Command::Check(args) => &args.file,
             Command::Meter(args) => &args.file,
@@ -278,9 +287,11 @@ impl Command {
     pub fn token_file(&self) -> Option<&Path> {
         let api = match self {
             Command::Run(args) => &args.api,
+            Command::Upload(args) => &args.api,
             Command::Replay(args) => &args.api,
             Command::Check(args) => &args.api,
-            Command::Meter(_)
+            Command::Capture(_)
+            | Command::Meter(_)
             | Command::Segment(_)
             | Command::Devices(_)
             | Command::Provision(_)
@@ -294,6 +305,8 @@ impl Command {
         let raw = RawConfig::default();
         match self {
             Command::Run(args) => args.devices.add_to(args.video.add_to(args.sound.add_to(args.api.add_to(raw)))),
+            Command::Capture(args) => args.devices.add_to(args.video.add_to(args.sound.add_to(raw))),
+            Command::Upload(args) => args.api.add_to(raw),
             Command::Replay(args) => args.video.add_to(args.sound.add_to(args.api.add_to(raw))),
             Command::Check(args) => args.devices.add_to(args.video.add_to(args.sound.add_to(args.api.add_to(raw)))),
             Command::Meter(args) => args.microphone.add_to(args.sound.add_to(raw)),

@@ -28,6 +28,7 @@ use crate::cli::{self, Command, DataOptions, SpoolAction};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, RawConfig};
 use crate::daemon::{self, Job, SPOOL};
+use crate::spool::disk::Side;
 
 /// Does what was asked; says whether all went well. `stop`, once set, ends a recording or a meter.
 ///
@@ -38,7 +39,9 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
     match command {
         Command::Provision(args) => provision::check(&args.check, out),
         Command::Devices(args) => Devices::find(&config.video)?.print(args.json, out).map(|()| true),
-        Command::Run(_) | Command::Check(_) | Command::Meter(_) if config.audio.microphone == "list" => {
+        Command::Run(_) | Command::Capture(_) | Command::Check(_) | Command::Meter(_)
+            if config.audio.microphone == "list" =>
+        {
             Devices::find(&config.video)?.print_microphones(out).map(|()| true)
         }
         Command::Segment(args) => segment::run(args, config.audio.settings, out).map(|()| true),
@@ -52,13 +55,24 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
             }
         }
         Command::Run(args) => {
-            let source = if args.source == cli::Source::Test { Source::Test } else { Source::Devices };
+            let source = source(args.source);
             if let Some(file) = &args.snapshot {
-                let video = if source == Source::Test { stages::test_video(&config.video) } else { config.video };
-                return snapshot::run(&video, file, out).map(|()| true);
+                return take_picture(config, &source, file, out);
             }
             let run_for = args.for_s.map(Duration::from_secs);
             record(Job { run_for, leds: args.leds, ..job(config, source, &args.data)? }, stop)
+        }
+        Command::Capture(args) => {
+            let source = source(args.source);
+            if let Some(file) = &args.snapshot {
+                return take_picture(config, &source, file, out);
+            }
+            let report_to = args.report.report_to.clone();
+            record(Job { side: Side::Capture, report_to, ..job(config, source, &args.data)? }, stop)
+        }
+        Command::Upload(args) => {
+            let report_to = args.report.report_to.clone();
+            record(Job { side: Side::Upload, report_to, ..job(config, Source::Devices, &args.data)? }, stop)
         }
         Command::Replay(args) => {
             let pace = if args.fast { Pace::Fast } else { Pace::Live };
@@ -75,7 +89,17 @@ fn data_dir(data: &DataOptions) -> anyhow::Result<PathBuf> {
 fn job(config: Config, source: Source, data: &DataOptions) -> anyhow::Result<Job> {
     let data_dir = data_dir(data)?;
     let runtime_dir = env::var_os("RUNTIME_DIRECTORY").map(Into::into);
-    Ok(Job { config, source, data_dir, runtime_dir, leds: false, run_for: None })
+    let side = Side::Both;
+    Ok(Job { side, config, source, data_dir, runtime_dir, report_to: None, mute: None, leds: false, run_for: None })
+}
+
+fn source(named: cli::Source) -> Source {
+    if named == cli::Source::Test { Source::Test } else { Source::Devices }
+}
+
+fn take_picture(config: Config, source: &Source, file: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let video = if *source == Source::Test { stages::test_video(&config.video) } else { config.video };
+    snapshot::run(&video, file, out).map(|()| true)
 }
 
 fn configure(command: &Command) -> anyhow::Result<Config> {

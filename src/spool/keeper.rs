@@ -16,7 +16,7 @@ use super::{Dated, Item, Kind, Recorded, Spool, SpoolError, Wall};
 use crate::capture::Seen;
 use crate::clock::Clock;
 use crate::event::{Event, Fault, Part};
-use crate::limits::{CLOCK_PATIENCE, GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, RETRIED_AT_ONCE, SAMPLE_RATE_HZ};
+use crate::limits::{CLOCK_PATIENCE, GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, SAMPLE_RATE_HZ};
 
 const CLOCK_NOT_SET: &str = "no time server answers, so the clock is not set, and what is recorded waits for it; \
                              check the network, and let NTP (UDP port 123) through";
@@ -146,11 +146,6 @@ impl Keeper {
         self.tell_of_clock(tell);
         if self.shortage.is_over(self.clock.monotonic()) && self.spool.has_room() {
             self.shortage.clear(tell);
-        }
-        match self.spool.retry_if_asked(RETRIED_AT_ONCE) {
-            Ok(None) => {}
-            Ok(Some(retried)) => log::info!("{retried}"),
-            Err(error) => log::warn!("what was set aside cannot be put back: {}", error.line()),
         }
         self.remember(false);
     }

@@ -2,6 +2,8 @@
 //! PURE.
 
 mod ladder;
+mod liveness;
+pub mod systemd;
 mod vitals;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use crate::capture::SourceError;
 use crate::event::{Event, Fault, Part};
-use crate::limits::{DEVICE_RETRY, STATUS_TICK};
+use crate::limits::{DEVICE_RETRY, STAGE_HANG, STATUS_TICK};
 
 pub use ladder::{Ladder, Remedy, Rung};
+pub use liveness::Liveness;
 pub use vitals::{Trouble, Vitals};
 
 /// Starts a thread that `top -H` and a debugger show by this name.
@@ -54,6 +57,7 @@ pub fn record(
     mut attempt: impl FnMut() -> Result<(), Retry>,
 ) {
     while !stop.load(Ordering::Relaxed) {
+        tell(Event::Alive { part, within: STAGE_HANG });
         match attempt() {
             Ok(()) => break,
             Err(Retry::AtOnce(why)) => {
@@ -67,6 +71,7 @@ pub fn record(
         }
         wait(DEVICE_RETRY, stop);
     }
+    tell(Event::Over(part));
 }
 
 fn wait(patience: Duration, stop: &AtomicBool) {
@@ -88,7 +93,9 @@ mod tests {
         let stop = AtomicBool::new(false);
         let tell = |event| told.borrow_mut().push(event);
         record(Part::Camera, OnFailure::GiveUp, &stop, &tell, || Err(SourceError("broken".into()).into()));
-        assert_eq!(*told.borrow(), [Event::Fault(Fault::new(Part::Camera, "broken"))]);
+        let begun = Event::Alive { part: Part::Camera, within: STAGE_HANG };
+        let fault = Event::Fault(Fault::new(Part::Camera, "broken"));
+        assert_eq!(*told.borrow(), [begun, fault, Event::Over(Part::Camera)]);
     }
 
     #[test]

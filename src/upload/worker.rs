@@ -8,8 +8,8 @@ use super::http::ApiClient;
 use super::store::Stores;
 use super::{Action, ApiError, Outcome, PutBack, Stage, StorageSolution, StoreError, Uploader, Want, backoff};
 use crate::clock::Clock;
-use crate::event::Event;
-use crate::limits::{PICTURE_BURST, PICTURE_CONNECTIONS};
+use crate::event::{Event, Part};
+use crate::limits::{PICTURE_BURST, PICTURE_CONNECTIONS, SLOWEST_UPLOAD_BYTES_PER_S, STAGE_HANG};
 use crate::spool::{ItemName, Kind, Manifest, Spool, SpoolError};
 
 /// How long one wait lasts at most, so that a stop is noticed.
@@ -34,7 +34,9 @@ impl Worker<'_> {
     pub fn run(&self, stores: &mut Stores) {
         let mut uploader = Uploader::new(self.api.domain(), self.clock.monotonic());
         while !self.stop.load(Ordering::Relaxed) {
-            let outcome = match uploader.next(self.clock.monotonic()) {
+            let action = uploader.next(self.clock.monotonic());
+            (self.tell)(Event::Alive { part: Part::Api, within: at_most(&action) });
+            let outcome = match action {
                 Action::RestUntil(until) => {
                     self.spool.rest(until.saturating_sub(self.clock.monotonic()).min(LONGEST_WAIT));
                     continue;
@@ -157,6 +159,16 @@ impl Worker<'_> {
                 Err(_) => return self.spool.hand_back(&name),
             }
         }
+    }
+}
+
+/// How long this may take. Each request has a time limit of its own; that of a file goes by its length.
+fn at_most(action: &Action) -> Duration {
+    match action {
+        Action::Deliver(name, _, Stage::Upload) => {
+            STAGE_HANG + Duration::from_secs(name.media_bytes() / SLOWEST_UPLOAD_BYTES_PER_S)
+        }
+        _ => STAGE_HANG,
     }
 }
 

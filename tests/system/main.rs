@@ -12,3 +12,4 @@ mod microphone;
 mod process;
 mod slow;
 mod spool;
+mod stages;

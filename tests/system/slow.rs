@@ -10,16 +10,29 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::api::DemoApi;
-use crate::process::{listener, said};
+use crate::process::{bare, listener, said};
 
 const ROUNDS: u64 = 20;
 
-fn start(api: &DemoApi, data_dir: &Path) -> Child {
-    listener("run", api, data_dir)
-        .args(["--source", "test", "--video_length", "1", "--width", "160", "--height", "120", "--timeout", "1000"])
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts")
+const SMALL: [&str; 10] =
+    ["--source", "test", "--video_length", "1", "--width", "160", "--height", "120", "--timeout", "1000"];
+
+fn start_run(api: &DemoApi, data_dir: &Path) -> Child {
+    listener("run", api, data_dir).args(SMALL).stderr(Stdio::null()).spawn().expect("it starts")
+}
+
+fn start_capture(data_dir: &Path) -> Child {
+    let mut capture = bare("capture");
+    capture.args(SMALL).arg("--data_dir").arg(data_dir).stderr(Stdio::null()).spawn().expect("it starts")
+}
+
+fn start_upload(api: &DemoApi, data_dir: &Path) -> Child {
+    listener("upload", api, data_dir).stderr(Stdio::null()).spawn().expect("it starts")
+}
+
+fn kill(mut listener: Child) {
+    listener.kill().expect("SIGKILL");
+    listener.wait().expect("it is gone");
 }
 
 /// The finished items in the spool: those with a manifest.
@@ -46,18 +59,46 @@ fn killed_at_any_moment_it_delivers_every_finished_item_once() {
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut ever_finished = BTreeSet::new();
     for _ in 0..ROUNDS {
-        let mut listener = start(&api, data_dir.path());
+        let listener = start_run(&api, data_dir.path());
         thread::sleep(Duration::from_millis(chance.u64(300..3500)));
-        listener.kill().expect("SIGKILL");
-        listener.wait().expect("it is gone");
+        kill(listener);
         ever_finished.extend(finished(data_dir.path()));
     }
-    let output = listener("run", &api, data_dir.path())
+    all_has_arrived_once(&api, data_dir.path(), &ever_finished, seed);
+}
+
+/// The same with capture and upload in two processes, each killed while the other goes on.
+#[test]
+fn whichever_process_is_killed_at_any_moment_every_finished_item_is_delivered_once() {
+    let (api, data_dir) = (DemoApi::start(&["--answer_delay_ms", "120"]), tempdir().expect("a folder"));
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let mut ever_finished = BTreeSet::new();
+    let (mut capture, mut upload) = (start_capture(data_dir.path()), start_upload(&api, data_dir.path()));
+    for _ in 0..ROUNDS {
+        thread::sleep(Duration::from_millis(chance.u64(300..3500)));
+        if chance.bool() {
+            kill(upload);
+            upload = start_upload(&api, data_dir.path());
+        } else {
+            kill(capture);
+            capture = start_capture(data_dir.path());
+        }
+        ever_finished.extend(finished(data_dir.path()));
+    }
+    kill(capture);
+    kill(upload);
+    all_has_arrived_once(&api, data_dir.path(), &ever_finished, seed);
+}
+
+fn all_has_arrived_once(api: &DemoApi, data_dir: &Path, ever_finished: &BTreeSet<String>, seed: u64) {
+    let output = listener("run", api, data_dir)
         .args(["--source", "test", "--for", "1", "--video_length", "1", "--width", "160", "--height", "120"])
         .output()
         .expect("it runs");
     assert!(output.status.success(), "seed {seed}: {}", said(&output));
-    assert_eq!(finished(data_dir.path()), BTreeSet::new());
+    assert_eq!(finished(data_dir), BTreeSet::new());
 
     let summary = api.summary();
     let (sounds, clips) = (api.rows("audio"), api.rows("video"));

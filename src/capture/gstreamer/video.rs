@@ -56,6 +56,8 @@ pub struct Desk<'a> {
     pub clip_file: &'a (dyn Fn(Uuid, Timestamp) -> PathBuf + Sync),
     /// Takes what is finished.
     pub tell: &'a (dyn Fn(Seen) + Sync),
+    /// Told of each encoded frame.
+    pub alive: &'a (dyn Fn() + Sync),
     /// Ends the recording.
     pub stop: &'a AtomicBool,
 }
@@ -189,6 +191,7 @@ impl Video {
                 }
             };
             vitals.came_out();
+            (desk.alive)();
             let (Some(running), Some(buffer), Some(caps)) = (running_time(&sample), sample.buffer(), sample.caps())
             else {
                 continue;

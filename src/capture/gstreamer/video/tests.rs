@@ -31,6 +31,7 @@ fn seen(video: &Video, folder: &std::path::Path, length: Duration) -> Vec<Seen> 
             seen.lock().expect("no panic").push(one);
             stop.fetch_or(began.elapsed() >= length, Ordering::Relaxed);
         },
+        alive: &|| {},
         stop: &stop,
     };
     video.record(&desk).expect("it records");

@@ -1,0 +1,243 @@
+//! Wiring: the stages, and the bounded channels between them.
+
+mod stages;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use uuid::Uuid;
+
+use self::stages::{Capture, Phase, Stages, Upload};
+use self::view::View;
+use crate::capture::mute::Switch;
+use crate::capture::stages::{Outlets, Source};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::device_id::DeviceId;
+use crate::event::{Event, Part, Progress, Tally};
+use crate::limits::{EVENTS_IN_FLIGHT, RECORDINGS_IN_FLIGHT, RETRIED_AT_ONCE, STAGE_HANG, TEND_INTERVAL};
+use crate::spool::disk::{Found, Side};
+use crate::spool::{Keeper, Kind, Recording, Spool};
+use crate::supervise::{named, systemd};
+use crate::upload::http::ApiClient;
+use crate::upload::store::Stores;
+use crate::upload::worker::Worker;
+
+/// The spool's folder in the data folder.
+pub const SPOOL: &str = "spool";
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Job {
+    /// Which stages: capture, upload, or both.
+    pub side: Side,
+    /// The configuration, with token and home.
+    pub config: Config,
+    /// Where sound and pictures come from.
+    pub source: Source,
+    /// Where the spool is.
+    pub data_dir: PathBuf,
+    /// Where `status.json` goes, if not beside the spool.
+    pub runtime_dir: Option<PathBuf>,
+    /// The indicator's socket, for a stage that has a process of its own.
+    pub report_to: Option<PathBuf>,
+    /// The mute switch, if there is one.
+    pub mute: Option<Box<dyn Switch>>,
+    /// Whether the status LEDs are lit, on a Raspberry Pi.
+    pub leds: bool,
+    /// How long to record; for ever, or until the file is over, if `None`.
+    pub run_for: Option<Duration>,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub struct Summary {
+    /// The counts.
+    pub progress: Progress,
+    /// What still waits in the spool, by kind.
+    pub waiting: Vec<(Kind, usize)>,
+    /// Whether a signal ended it.
+    pub stopped: bool,
+}
+
+impl Summary {
+    /// Whether nothing was left to do: told to stop, or all was recorded and delivered.
+    pub fn is_complete(&self) -> bool {
+        let lost = |kind: &Kind| self.progress.tally(*kind).dropped + self.progress.tally(*kind).refused > 0;
+        self.stopped || (self.waiting.iter().all(|(_, waiting)| *waiting == 0) && !Kind::ALL.iter().any(lost))
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (kind, waiting)) in self.waiting.iter().enumerate() {
+            let Tally { recorded, delivered, refused, dropped } = self.progress.tally(*kind);
+            let separator = if at == 0 { "" } else { "; " };
+            write!(f, "{separator}{kind}s: {recorded} recorded, {delivered} delivered")?;
+            for (count, what) in
+                [(*waiting as u64, "waiting for the next start"), (refused, "refused"), (dropped, "lost")]
+            {
+                if count > 0 {
+                    write!(f, ", {count} {what}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Records, delivers, or both, until it is over or `stop` is set.
+///
+/// # Errors
+/// When the data folder or a recorded file cannot be used at all, or the mute switch cannot be obeyed. Everything else is
+/// a fault that is told and waited out.
+pub fn run(mut job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Result<Summary> {
+    let (spool, found) = Spool::open_as(job.side, &job.data_dir.join(SPOOL))?;
+    let spool = Arc::new(spool);
+    log_found(found);
+    if job.side != Side::Both {
+        spool.follow(clock.boot())?;
+    }
+    let (events, reports) = sync_channel(EVENTS_IN_FLIGHT);
+    let tell = teller(events);
+    let capture = job.side.captures().then(|| start_capture(&mut job, &spool, &clock, &tell));
+    let upload = job.side.uploads().then(|| start_upload(&job, &spool, &clock, tell.clone())).transpose()?;
+    drop(tell);
+
+    let mut stages = Stages { capture, upload };
+    let mut view = View::new(&job, &spool, &clock);
+    let (started, mut phase) = (clock.monotonic(), stages.begin()?);
+    systemd::ready();
+    let mut tended = started;
+    loop {
+        view.muted = phase == Phase::Muted;
+        view.take_in(&reports);
+        let now = clock.monotonic();
+        if job.side.uploads() && now >= tended + TEND_INTERVAL {
+            tended = now;
+            put_back_if_asked(&spool);
+        }
+        let (told, is_time_up) =
+            (stop.load(Ordering::Relaxed), job.run_for.is_some_and(|run_for| now >= started + run_for));
+        match stages.next_phase(phase, now, told, is_time_up, &view)? {
+            Some(next) => phase = next,
+            None => break,
+        }
+    }
+    systemd::stopping();
+    view.take_in(&reports);
+    view.finish();
+    let waiting = Kind::ALL.map(|kind| (kind, spool.waiting(kind))).into();
+    Ok(Summary { progress: view.progress, waiting, stopped: stop.load(Ordering::Relaxed) })
+}
+
+fn log_found(found: Found) {
+    if found != Found::default() {
+        log::info!(
+            "taken up from an earlier run: {} waiting, {} clips cut short, {} unfinished removed, {} damaged set aside",
+            found.waiting,
+            found.adopted,
+            found.unfinished,
+            found.damaged
+        );
+    }
+}
+
+fn put_back_if_asked(spool: &Spool) {
+    match spool.retry_if_asked(RETRIED_AT_ONCE) {
+        Ok(None) => {}
+        Ok(Some(retried)) => log::info!("{retried}"),
+        Err(error) => log::warn!("what was set aside cannot be put back: {}", error.line()),
+    }
+}
+
+/// The keeper; the sources are started by [`Stages::begin`].
+fn start_capture(
+    job: &mut Job,
+    spool: &Arc<Spool>,
+    clock: &Arc<dyn Clock>,
+    tell: &(impl Fn(Event) + Send + Sync + Clone + 'static),
+) -> Capture {
+    let (keep, recordings) = sync_channel(RECORDINGS_IN_FLIGHT);
+    let uid = Uuid::new_v4();
+    let keeper = Keeper::new(Arc::clone(spool), uid, &job.config.api.track_cluster, Arc::clone(clock));
+    let outlets = Outlets {
+        tell: Arc::new(tell.clone()),
+        keep,
+        uid,
+        stop: Arc::default(),
+        scratch: spool.scratch().into(),
+        clock: Arc::clone(clock),
+    };
+    Capture {
+        source: job.source.clone(),
+        config: job.config.clone(),
+        outlets: Some(outlets),
+        sources: Vec::new(),
+        keeper: start_keeper(keeper, job.config.storage.max_bytes, recordings, tell.clone()),
+        mute: job.mute.take(),
+    }
+}
+
+fn start_keeper(
+    mut keeper: Keeper,
+    max_bytes: Option<u64>,
+    recordings: Receiver<Recording>,
+    tell: impl Fn(Event) + Send + 'static,
+) -> JoinHandle<()> {
+    named("keeper", move || {
+        keeper.set_budget(max_bytes, &tell);
+        loop {
+            tell(Event::Alive { part: Part::Disk, within: STAGE_HANG });
+            match recordings.recv_timeout(TEND_INTERVAL) {
+                Ok(recording) => keeper.keep(recording, &tell),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            keeper.tend(&tell);
+        }
+        keeper.remember(true);
+        tell(Event::Over(Part::Disk));
+    })
+}
+
+fn start_upload(
+    job: &Job,
+    spool: &Arc<Spool>,
+    clock: &Arc<dyn Clock>,
+    tell: impl Fn(Event) + Send + Sync + 'static,
+) -> anyhow::Result<Upload> {
+    let (home_id, token) = job.config.require_api()?;
+    let device = DeviceId::of_this_machine(&job.data_dir).context("cannot tell which device this is")?;
+    let config = &job.config;
+    let api = Arc::new(ApiClient::new(&config.api, token, home_id, device)?);
+    let ca_file = config.api.ca_file.clone();
+    let mut stores = Stores::new(Arc::clone(&api), config.storage.clone(), ca_file, job.data_dir.clone());
+    let (spool, clock, stop) = (Arc::clone(spool), Arc::clone(clock), Arc::new(AtomicBool::new(false)));
+    let stopped = Arc::clone(&stop);
+    let thread = named("upload", move || {
+        Worker { spool: &spool, api: &api, clock: &*clock, stop: &stopped, tell: &tell }.run(&mut stores);
+        tell(Event::Over(Part::Api));
+    });
+    Ok(Upload { thread, stop })
+}
+
+/// Levels come 50 times a second and the next one is as good; everything else waits until it is taken.
+fn teller(events: SyncSender<Event>) -> impl Fn(Event) + Send + Sync + Clone {
+    move |event| {
+        // The receiver is gone only when the program ends.
+        let _ = match event {
+            Event::Level { .. } => events.try_send(event).map_err(drop),
+            _ => events.send(event).map_err(drop),
+        };
+    }
+}

@@ -1,0 +1,186 @@
+//! What is shown of the events: log lines, the live line, `status.json`, LEDs, and reports to the indicator.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::Duration;
+
+use super::Job;
+use crate::clock::Clock;
+use crate::event::{Event, Fault, News, Part, Progress};
+use crate::limits::{EVENTS_IN_FLIGHT, HEARTBEAT_INTERVAL, STATUS_FILE_INTERVAL, STATUS_TICK};
+use crate::spool::disk::Side;
+use crate::spool::{Kind, Spool};
+use crate::status::gpiocdev::Lines;
+use crate::status::leds::Lights;
+use crate::status::player::{Pins, Player};
+use crate::status::report::{Account, Items, LastError, Report, Stage};
+use crate::status::rppal::Registers;
+use crate::status::socket::Reporter;
+use crate::status::{file, line, terminal};
+use crate::supervise::{Liveness, systemd};
+
+pub struct View {
+    pub progress: Progress,
+    pub spool: Arc<Spool>,
+    /// Whether the switch says that nothing be recorded.
+    pub muted: bool,
+    clock: Arc<dyn Clock>,
+    liveness: Liveness,
+    hanging: Vec<Part>,
+    last_error: Option<LastError>,
+    leds: Option<Player>,
+    status_file: Option<(PathBuf, Duration)>,
+    reporter: Option<(Stage, Reporter)>,
+    heartbeat: Duration,
+    shown: Option<(Lights, bool, usize)>,
+}
+
+impl View {
+    pub fn new(job: &Job, spool: &Arc<Spool>, clock: &Arc<dyn Clock>) -> Self {
+        let stage = match job.side {
+            Side::Both => None,
+            Side::Capture => Some(Stage::Capture),
+            Side::Upload => Some(Stage::Upload),
+        };
+        let status_file = || (file::path(job.runtime_dir.clone(), &job.data_dir), Duration::ZERO);
+        Self {
+            progress: Progress::default(),
+            spool: Arc::clone(spool),
+            muted: false,
+            clock: Arc::clone(clock),
+            liveness: Liveness::default(),
+            hanging: Vec::new(),
+            last_error: None,
+            leds: if job.leds { start_leds(clock) } else { None },
+            // Of two stages, neither knows all that belongs there: the indicator writes it.
+            status_file: stage.is_none().then(status_file),
+            reporter: stage.zip(job.report_to.as_ref().map(Reporter::to)),
+            heartbeat: Duration::ZERO,
+            shown: None,
+        }
+    }
+
+    /// Takes in what has been told within one tick, and shows it.
+    pub fn take_in(&mut self, reports: &Receiver<Event>) {
+        // Levels come 50 times a second: taken in one by one, they would wake this thread as often.
+        thread::sleep(STATUS_TICK);
+        let now = self.clock.monotonic();
+        for event in reports.try_iter().take(EVENTS_IN_FLIGHT) {
+            self.liveness.add(&event, now);
+            if let Some(news) = self.progress.add(&event) {
+                log_news(&news);
+                if let News::Fault(Fault { part, text }) = news {
+                    self.last_error = Some(LastError { at: self.clock.now(), part, text });
+                }
+            }
+        }
+        let waiting = Kind::ALL.map(|kind| self.spool.waiting(kind)).iter().sum();
+        let lights = Lights::of(&self.progress, waiting);
+        if let Some(leds) = &self.leds {
+            leds.show(lights);
+        }
+        if terminal::is_terminal() {
+            terminal::show_line(&line::line(&self.progress, waiting, terminal::columns()));
+        }
+        let shown = Some((lights, self.muted, self.progress.faults().len()));
+        let is_due = now >= self.heartbeat;
+        if is_due || shown != self.shown {
+            self.shown = shown;
+            self.report();
+        }
+        if is_due {
+            self.heartbeat = now + HEARTBEAT_INTERVAL;
+            self.feed_watchdog(now);
+        }
+        if let Some((_, due)) = &mut self.status_file
+            && now >= *due
+        {
+            *due = now + STATUS_FILE_INTERVAL;
+            self.write_status();
+        }
+    }
+
+    /// Only while all threads make progress.
+    fn feed_watchdog(&mut self, now: Duration) {
+        let hanging = self.liveness.hanging(now);
+        if hanging.is_empty() {
+            systemd::alive();
+        }
+        for part in hanging.iter().filter(|part| !self.hanging.contains(part)) {
+            log::error!("{part}: hangs; the service manager is going to start the program again");
+        }
+        self.hanging = hanging;
+    }
+
+    pub fn finish(&mut self) {
+        terminal::wipe_line();
+        if let Some(leds) = self.leds.take() {
+            leds.stop();
+        }
+        self.report();
+        self.write_status();
+    }
+
+    fn account(&self) -> Account {
+        let books = self.spool.books();
+        let items = |kind| (kind, Items::of(&books, kind, self.spool.amount_waiting(kind)));
+        Account {
+            progress: self.progress.clone(),
+            items: Kind::ALL.map(items).into(),
+            waiting_for_the_clock: self.spool.unsettled(),
+            muted: self.muted,
+            last_error: self.last_error.clone(),
+        }
+    }
+
+    fn report(&self) {
+        if let Some((stage, reporter)) = &self.reporter {
+            reporter.send(Report::Stage { stage: *stage, account: Box::new(self.account()) });
+        }
+    }
+
+    fn write_status(&self) {
+        let Some((path, _)) = &self.status_file else { return };
+        let now = self.clock.now();
+        if let Err(error) = file::write(path, &self.progress, self.last_error.as_ref(), &self.spool, now) {
+            log::debug!("cannot write {}: {error}", path.display());
+        }
+    }
+
+    /// Whether nothing will be delivered before somebody has mended something.
+    pub fn needs_person(&self) -> bool {
+        [Part::Token, Part::Home, Part::Storage].iter().any(|part| self.progress.faults().contains_key(part))
+    }
+
+    pub fn delivered(&self) -> u64 {
+        Kind::ALL.iter().map(|kind| self.progress.tally(*kind).delivered).sum()
+    }
+}
+
+/// By the registers where the kernel hands them out, by the kernel where it does not.
+fn start_leds(clock: &Arc<dyn Clock>) -> Option<Player> {
+    let pins: Box<dyn Pins> = match Registers::open() {
+        Ok(pins) => Box::new(pins),
+        Err(no_registers) => match Lines::open() {
+            Ok(pins) => Box::new(pins),
+            Err(no_lines) => {
+                log::warn!("the status LEDs stay dark, they need a Raspberry Pi: {no_registers}; {no_lines}");
+                return None;
+            }
+        },
+    };
+    Some(Player::start(pins, Arc::clone(clock)))
+}
+
+fn log_news(news: &News) {
+    match news {
+        News::Fault(fault) => {
+            let part = fault.part.to_string();
+            log::warn!(part = part.as_str(); "{part}: {}", fault.text);
+        }
+        News::Cleared(part) => log::info!(part = part.to_string().as_str(); "{part}: well again"),
+        News::Recording(part) => log::info!(part = part.to_string().as_str(); "{part}: recording"),
+    }
+}
