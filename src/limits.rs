@@ -15,6 +15,16 @@ pub const CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 50;
 /// A `listener.toml` with every setting and a comment on each is a few KiB; a stick may hold anything.
 pub const MAX_CONFIG_BYTES: u64 = 64 * 1024;
 
+/// The longest name of a wireless network (IEEE 802.11, "SSID element").
+pub const MAX_SSID_BYTES: usize = 32;
+
+/// A passphrase of WPA (IEEE 802.11, annex J.4).
+pub const WIFI_PASSWORD_CHARS: RangeInclusive<usize> = 8..=63;
+
+/// The BCM numbers on the header of a Raspberry Pi, but 0 and 1, which are for the memory of a HAT (Raspberry Pi
+/// documentation, "GPIO and the 40-pin header").
+pub const GPIO_PINS: RangeInclusive<u32> = 2..=27;
+
 /// A machine that was just started has network and the time within half a minute, as a rule.
 pub const CLOCK_PATIENCE: Duration = Duration::from_secs(60);
 

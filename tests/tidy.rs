@@ -55,6 +55,7 @@ const PURE: &[&str] = &[
     "limits.rs",
     "event.rs",
     "config/mod.rs",
+    "config/appliance.rs",
     "config/decode.rs",
     "config/keys.rs",
     "config/parse.rs",

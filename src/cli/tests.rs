@@ -39,10 +39,12 @@ fn example(key: Key) -> &'static str {
     }
 }
 
-/// Whether only the file has it: what hardly anybody sets, and the places for files with their secrets.
+/// Whether only the file has it: what hardly anybody sets, what a box has, and the places for files with their secrets.
 fn has_no_option(key: Key) -> bool {
-    let is_place = key.section().is_some_and(|section| section.starts_with("storage."));
-    is_place || [Key::LeadIn, Key::Shortest, Key::MaxBytes].contains(&key)
+    let of_a_box = ["wifi", "leds", "mute"];
+    let is_elsewhere = |section: &str| section.starts_with("storage.") || of_a_box.contains(&section);
+    let others = [Key::KeepToken, Key::FactoryReset, Key::EraseRecordings, Key::LeadIn, Key::Shortest, Key::MaxBytes];
+    key.section().is_some_and(is_elsewhere) || others.contains(&key)
 }
 
 #[test]

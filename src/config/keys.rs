@@ -15,6 +15,18 @@ pub enum Key {
     CaFile,
     /// Which chain of models answers.
     TrackCluster,
+    /// Whether the token stays in the file on the stick.
+    KeepToken,
+    /// Whether the box is to forget what it was told.
+    FactoryReset,
+    /// Whether what was recorded goes with it.
+    EraseRecordings,
+    /// The name of the wireless network.
+    WifiSsid,
+    /// Its password.
+    WifiPassword,
+    /// The country the box is in, whose rules its radio keeps.
+    WifiCountry,
     /// How loud speech is.
     EnergyThreshold,
     /// The longest an utterance may be, in milliseconds.
@@ -65,11 +77,24 @@ pub enum Key {
     LocalSshHostKey,
     /// The shared folder.
     VolumeDir,
+    /// The pin of the green LED.
+    LedsHealth,
+    /// The pin of the red LED.
+    LedsAttention,
+    /// The pin of the blue LED.
+    LedsData,
+    /// Whether the LEDs are lit by a low pin.
+    LedsActiveLow,
+    /// The pin of the switch that stops all recording.
+    MutePin,
+    /// Whether the switch closes to ground.
+    MuteActiveLow,
 }
 
 /// The sections of the file. Settings outside them stand at its top.
 /// A dot stands between a section and one inside it.
-pub(super) const SECTIONS: [&str; 6] = ["audio", "video", "storage", "storage.s3", "storage.local", "storage.volume"];
+pub(super) const SECTIONS: [&str; 9] =
+    ["wifi", "audio", "video", "storage", "storage.s3", "storage.local", "storage.volume", "leds", "mute"];
 
 /// The section `name` inside of another, or at the top.
 pub(super) fn section_in(outer: Option<&'static str>, name: &str) -> Option<&'static str> {
@@ -79,16 +104,19 @@ pub(super) fn section_in(outer: Option<&'static str>, name: &str) -> Option<&'st
     })
 }
 
-/// Sections and settings of the file that are designed and not built.
-pub(super) const NOT_YET: [&str; 4] = ["wifi", "leds", "keep_token", "factory_reset"];
-
 /// In the order of [`Key`], which a test holds it to.
-const TABLE: [(Key, Option<&str>, &str); 30] = [
+const TABLE: [(Key, Option<&str>, &str); 42] = [
     (Key::HomeId, None, "home_id"),
     (Key::Token, None, "token"),
     (Key::ApiDomain, None, "api_domain"),
     (Key::CaFile, None, "ca_file"),
     (Key::TrackCluster, None, "track_cluster"),
+    (Key::KeepToken, None, "keep_token"),
+    (Key::FactoryReset, None, "factory_reset"),
+    (Key::EraseRecordings, None, "erase_recordings"),
+    (Key::WifiSsid, Some("wifi"), "ssid"),
+    (Key::WifiPassword, Some("wifi"), "password"),
+    (Key::WifiCountry, Some("wifi"), "country"),
     (Key::EnergyThreshold, Some("audio"), "energy_threshold"),
     (Key::Timeout, Some("audio"), "timeout"),
     (Key::Pause, Some("audio"), "pause"),
@@ -114,6 +142,12 @@ const TABLE: [(Key, Option<&str>, &str); 30] = [
     (Key::LocalSshPassword, Some("storage.local"), "ssh_password"),
     (Key::LocalSshHostKey, Some("storage.local"), "ssh_host_key"),
     (Key::VolumeDir, Some("storage.volume"), "dir"),
+    (Key::LedsHealth, Some("leds"), "health"),
+    (Key::LedsAttention, Some("leds"), "attention"),
+    (Key::LedsData, Some("leds"), "data"),
+    (Key::LedsActiveLow, Some("leds"), "active_low"),
+    (Key::MutePin, Some("mute"), "pin"),
+    (Key::MuteActiveLow, Some("mute"), "active_low"),
 ];
 
 impl Key {
@@ -134,7 +168,7 @@ impl Key {
 
     /// Whether its value is never shown.
     pub fn is_secret(self) -> bool {
-        matches!(self, Key::Token | Key::S3SecretAccessKey | Key::LocalSshPassword)
+        matches!(self, Key::Token | Key::WifiPassword | Key::S3SecretAccessKey | Key::LocalSshPassword)
     }
 
     pub(super) fn in_section(section: Option<&str>) -> impl Iterator<Item = Key> {

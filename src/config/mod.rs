@@ -7,6 +7,7 @@
 //!   command line ─── raw ────> RawConfig ─┘
 //! ```
 
+mod appliance;
 mod decode;
 mod keys;
 mod parse;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+pub use appliance::{LedsConfig, MuteConfig, WifiConfig};
 pub use decode::decode;
 pub use keys::Key;
 pub use problem::{Problem, Problems};
@@ -72,13 +74,20 @@ impl RawConfig {
         let (raw, mut problems) = parse::parse(text);
         // What stands there and is not understood has its own problem.
         let begins_with = |line: &str, name: &str| line.trim_start().to_ascii_lowercase().starts_with(name);
-        let is_there = |key: &Key| text.lines().any(|line| begins_with(line, key.name()));
-        let missing = REQUIRED.iter().filter(|(key, _)| !raw.given.contains_key(key) && !is_there(key));
-        problems.extend(missing.map(|(key, example)| Problem {
-            line: None,
-            key: None,
-            text: format!("{key} is missing; write {key} = {example} above the first [section]"),
-        }));
+        let line_of = |key: Key| text.lines().position(|line| begins_with(line, key.name())).map(|at| at + 1);
+        let is_there = |key: &Key| line_of(*key).is_some();
+        let asks = |given: &Given| matches!(given.value, Value::Switch(true));
+        let tries = |line: usize| problems.iter().any(|problem| problem.line == Some(line));
+        let is_reset =
+            raw.given.get(&Key::FactoryReset).is_some_and(asks) || line_of(Key::FactoryReset).is_some_and(tries);
+        let missing = REQUIRED.iter().filter(|(key, _)| !is_reset && !raw.given.contains_key(key) && !is_there(key));
+        let missing: Vec<_> = missing
+            .map(|(key, example)| {
+                let text = format!("{key} is missing; write {key} = {example} above the first [section]");
+                Problem { line: None, key: None, text }
+            })
+            .collect();
+        problems.extend(missing);
         match raw.validate() {
             Ok(config) => Problems::unless_any(problems, config),
             Err(Problems(more)) => {
@@ -146,7 +155,13 @@ impl RawConfig {
         };
         judged.pixels(&video);
         let storage = StorageConfig::judge(&mut judged);
-        Problems::unless_any(judged.problems, Config { api, audio, video, storage })
+        let wifi = appliance::wifi(&mut judged);
+        let leds = appliance::leds(&mut judged);
+        let mute = appliance::mute(&mut judged, &leds);
+        let keep_token = judged.or(Key::KeepToken, values::switch, false);
+        let factory_reset = judged.factory_reset();
+        let config = Config { api, wifi, audio, video, storage, leds, mute, keep_token, factory_reset };
+        Problems::unless_any(judged.problems, config)
     }
 }
 
@@ -203,6 +218,22 @@ impl Judged<'_> {
         }
     }
 
+    /// A reset stands by itself: whoever asks for it wants nothing kept, and settings beside it would say otherwise.
+    fn factory_reset(&mut self) -> Option<FactoryReset> {
+        let is_asked = self.or(Key::FactoryReset, values::switch, false);
+        let erase_recordings = self.or(Key::EraseRecordings, values::switch, false);
+        if !is_asked && erase_recordings {
+            self.blame(&[Key::EraseRecordings], "stands without factory_reset = true".into());
+        }
+        let of_it = [Key::FactoryReset, Key::EraseRecordings];
+        let others: Vec<_> = self.given.keys().filter(|key| !of_it.contains(key)).map(|key| key.name()).collect();
+        if is_asked && !others.is_empty() {
+            let text = format!("= true forgets all settings and stands alone: take out {}", others.join(", "));
+            self.blame(&[Key::FactoryReset], text);
+        }
+        is_asked.then_some(FactoryReset { erase_recordings })
+    }
+
     fn blame(&mut self, keys: &[Key], text: String) {
         self.problems.extend(keys.iter().find_map(|key| self.given.get(key)).map(|given| given.problem(text)));
     }
@@ -213,12 +244,29 @@ impl Judged<'_> {
 pub struct Config {
     /// Where to deliver.
     pub api: ApiConfig,
+    /// `[wifi]`: the wireless network, if that is how the box reaches the API.
+    pub wifi: Option<WifiConfig>,
     /// How to listen.
     pub audio: AudioConfig,
     /// How to watch.
     pub video: VideoConfig,
     /// Where files go when the API does not take them itself.
     pub storage: StorageConfig,
+    /// `[leds]`
+    pub leds: LedsConfig,
+    /// `[mute]`: a switch that stops all recording, if there is one.
+    pub mute: Option<MuteConfig>,
+    /// Whether the token stays in the file on the stick once that is taken.
+    pub keep_token: bool,
+    /// Whether the box is to forget what it was told; nothing else is said then.
+    pub factory_reset: Option<FactoryReset>,
+}
+
+/// The box forgets its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FactoryReset {
+    /// And what it has recorded and not delivered.
+    pub erase_recordings: bool,
 }
 
 /// Where to deliver.
@@ -285,13 +333,19 @@ impl Config {
 
     /// What may be a mistake, and is not certain to be one.
     pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
         let cluster = &self.api.track_cluster;
-        if KNOWN_CLUSTERS.contains(&cluster.as_str()) {
-            return Vec::new();
+        if !KNOWN_CLUSTERS.contains(&cluster.as_str()) {
+            let known = KNOWN_CLUSTERS.join(", ");
+            warnings.push(format!(
+                "track_cluster {cluster} is not one that the API comes with ({known}); unless it was added there, nobody is answered"
+            ));
         }
-        let known = KNOWN_CLUSTERS.join(", ");
-        vec![format!(
-            "track_cluster {cluster} is not one that the API comes with ({known}); unless it was added there, nobody is answered"
-        )]
+        if self.wifi.as_ref().is_some_and(|wifi| wifi.country.is_none()) {
+            let without = "[wifi] names no country, so the radio keeps to what is allowed everywhere";
+            warnings
+                .push(format!("{without}; for networks it then cannot see add country = \"GB\" or whichever it is"));
+        }
+        warnings
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use toml::de::{DeTable, DeValue, Error};
 
 use super::RawConfig;
-use super::keys::{self, Key, NOT_YET, SECTIONS};
+use super::keys::{self, Key, SECTIONS};
 use super::problem::Problem;
 use super::values::{self, Given, Value};
 
@@ -72,9 +72,6 @@ impl File<'_> {
                     DeValue::Table(inner) => self.table(Some(known), inner),
                     _ => self.problem(line, format!("write [{known}] on a line of its own, and its settings below it")),
                 }
-            } else if NOT_YET.contains(&name) {
-                let name = if value.is_table() { format!("[{name}]") } else { name.to_owned() };
-                self.problem(line, format!("{name} is not supported yet, leave it out"));
             } else if section.is_none() && (value.is_table() || value.is_array()) {
                 self.problem(line, not_a_section(name));
             } else {
@@ -153,8 +150,14 @@ fn in_plain_words(message: &str, place: &str) -> String {
             r#"the quotes are curly ones; write straight ones: ""#.into()
         }
         "string values must be quoted" if place.trim().is_empty() => "the value is missing behind the =".into(),
+        "invalid boolean" => "write true or false, in small letters".into(),
         "unexpected leading zero" => {
             r#"a number does not begin with 0, and text must stand in quotes, as in name = "value""#.into()
+        }
+        "string values must be quoted"
+            if ["yes", "no", "on", "off"].iter().any(|word| place.eq_ignore_ascii_case(word)) =>
+        {
+            "write true or false".into()
         }
         "string values must be quoted" => r#"text must stand in quotes, as in name = "value""#.into(),
         "key with no value" | "invalid key-value pair" => "a setting is written as name = value".into(),

@@ -97,7 +97,7 @@ fn s3(judged: &mut Judged<'_>) -> Option<S3Config> {
     Some(S3Config {
         bucket: judged.or(Key::S3Bucket, bucket, DEFAULT_BUCKET),
         region: judged.or(Key::S3Region, region, DEFAULT_REGION),
-        path_style: judged.or(Key::S3PathStyle, switch, endpoint.is_some()),
+        path_style: judged.or(Key::S3PathStyle, values::switch, endpoint.is_some()),
         endpoint,
         keys: id.zip(secret),
     })
@@ -153,13 +153,6 @@ fn word(given: &Given, example: &str) -> Result<String, Problem> {
         Ok(text.into())
     } else {
         Err(given.problem(format!("must be one word, such as {example:?}")))
-    }
-}
-
-pub(super) fn switch(given: &Given) -> Result<bool, Problem> {
-    match given.value {
-        Value::Switch(yes) => Ok(yes),
-        _ => Err(given.problem(format!("must be true or false, not {}", given.shown()))),
     }
 }
 

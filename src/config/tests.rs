@@ -3,14 +3,14 @@ use secrecy::ExposeSecret;
 
 use super::*;
 
-fn told(text: &str) -> String {
+pub(super) fn told(text: &str) -> String {
     match RawConfig::parse(text).and_then(RawConfig::validate) {
         Ok(_) => "nothing".into(),
         Err(problems) => problems.to_string(),
     }
 }
 
-fn config(text: &str) -> Config {
+pub(super) fn config(text: &str) -> Config {
     RawConfig::parse(text).and_then(RawConfig::validate).expect("a good file")
 }
 
@@ -119,19 +119,9 @@ fn an_unknown_section_is_told_with_what_was_meant() {
     assert_eq!(told("[Audoi]\npause = 1"), "line 1: [Audoi] is not a section; did you mean [audio]?");
     assert_eq!(
         told("[speech]"),
-        "line 1: [speech] is not a section; there are [audio], [video], [storage], [storage.s3], [storage.local], [storage.volume]"
+        "line 1: [speech] is not a section; there are [wifi], [audio], [video], [storage], [storage.s3], [storage.local], [storage.volume], [leds], [mute]"
     );
     assert_eq!(told("audio = 1"), "line 1: write [audio] on a line of its own, and its settings below it");
-}
-
-#[test]
-fn what_is_not_built_yet_says_so() {
-    assert_eq!(
-        told("keep_token = true\n[wifi]\nssid = 1\n[leds]\n"),
-        "line 1: keep_token is not supported yet, leave it out\n\
-         line 2: [wifi] is not supported yet, leave it out\n\
-         line 4: [leds] is not supported yet, leave it out"
-    );
 }
 
 #[test]
@@ -167,6 +157,8 @@ fn a_wrong_type_is_told() {
 #[test]
 fn broken_lines_are_told_in_plain_words() {
     assert_eq!(told("token = abc"), "line 1: text must stand in quotes, as in name = \"value\"");
+    assert_eq!(told("keep_token = yes"), "line 1: write true or false");
+    assert_eq!(told("keep_token = True"), "line 1: write true or false, in small letters");
     assert_eq!(told("\nhome_id"), "line 2: a setting is written as name = value");
     assert_eq!(told("home_id = 1\nhome_id = 2"), "line 2: home_id stands here a second time, remove one");
     assert_eq!(told("[audio]\n[video]\n[audio]"), "line 3: [audio] stands here a second time, join the two");
@@ -461,11 +453,12 @@ fn half_a_place_is_told() {
 
 #[test]
 fn no_secret_is_shown_whatever_is_wrong_with_it() {
-    for setting in ["token", "secret_access_key", "ssh_password"] {
+    for setting in ["token", "secret_access_key", "ssh_password", "password"] {
         for value in ["\"geheim\\u0007\"", "[\"geheim\"]", "\"geheim\" \"geheim\"", "{ geheim = 1 }"] {
             let section = match setting {
                 "token" => "",
                 "ssh_password" => "[storage.local]\n",
+                "password" => "[wifi]\n",
                 _ => "[storage.s3]\n",
             };
             let told = told(&format!("{section}{setting} = {value}\n"));

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::keys::Key;
 use super::problem::Problem;
-use super::storage;
+use super::{appliance, storage};
 use crate::limits;
 use crate::segment::Threshold;
 
@@ -101,6 +101,9 @@ pub(super) fn check(given: &Given) -> Result<(), Problem> {
         Key::TrackCluster => track_cluster(given).map(drop),
         Key::EnergyThreshold => energy_threshold(given).map(drop),
         Key::Timeout => timeout_ms(given).map(drop),
+        Key::WifiSsid => appliance::ssid(given).map(drop),
+        Key::WifiPassword => appliance::wifi_password(given).map(drop),
+        Key::WifiCountry => appliance::country(given).map(drop),
         Key::Pause => pause_ms(given).map(drop),
         Key::LeadIn => lead_in_ms(given).map(drop),
         Key::Shortest => shortest_ms(given).map(drop),
@@ -115,7 +118,12 @@ pub(super) fn check(given: &Given) -> Result<(), Problem> {
         Key::S3Bucket => storage::bucket(given).map(drop),
         Key::S3Region => storage::region(given).map(drop),
         Key::S3Endpoint => address(given, "https://s3.example.org").map(drop),
-        Key::S3PathStyle => storage::switch(given).map(drop),
+        Key::S3PathStyle
+        | Key::KeepToken
+        | Key::FactoryReset
+        | Key::EraseRecordings
+        | Key::LedsActiveLow
+        | Key::MuteActiveLow => switch(given).map(drop),
         Key::S3AccessKeyId => storage::access_key_id(given).map(drop),
         Key::S3SecretAccessKey | Key::LocalSshPassword => storage::secret(given).map(drop),
         Key::LocalDestDir => storage::destination(given).map(drop),
@@ -123,6 +131,7 @@ pub(super) fn check(given: &Given) -> Result<(), Problem> {
         Key::LocalSshKeyFile => file(given).map(drop),
         Key::LocalSshHostKey => storage::host_key(given).map(drop),
         Key::VolumeDir => file(given).map(drop),
+        Key::LedsHealth | Key::LedsAttention | Key::LedsData | Key::MutePin => appliance::pin(given).map(drop),
     }
 }
 
@@ -279,4 +288,11 @@ pub(super) fn max_bytes(given: &Given) -> Result<u64, Problem> {
             given.shown()
         ))
     })
+}
+
+pub(super) fn switch(given: &Given) -> Result<bool, Problem> {
+    match given.value {
+        Value::Switch(yes) => Ok(yes),
+        _ => Err(given.problem(format!("must be true or false, not {}", given.shown()))),
+    }
 }
