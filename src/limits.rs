@@ -254,6 +254,24 @@ pub const REPORTED_TEXT_CHARS: usize = 400;
 /// bytes, and counters. Far less than the 200 KiB that Linux lets a datagram have (net.core.wmem_default).
 pub const MAX_REPORT_BYTES: usize = 32 << 10;
 
+/// A stage reports once a second at least: one that was silent for ten does not run, or hangs.
+pub const STAGE_SILENT: Duration = Duration::from_secs(10);
+
+/// A stage that has not been heard a minute after it had a reason to start will not start: a Pi needs half of that.
+pub const STAGE_START: Duration = Duration::from_secs(60);
+
+/// A stage that is started once more than so often...
+pub const RESTARTS_BORNE: usize = 2;
+
+/// ...within this time is not cured by starting it again.
+pub const RESTART_WINDOW: Duration = Duration::from_secs(300);
+
+/// What was wrong with a provisioning file is shown this long: enough to find the card that explains it.
+pub const ANSWER_SHOWN: Duration = Duration::from_secs(600);
+
+/// That a provisioning file was taken is shown this long: its three flashes, and a pause that ends them.
+pub const TAKEN_SHOWN: Duration = Duration::from_secs(2);
+
 /// A meter's line is redrawn this often: it is to move with the voice.
 pub const METER_LINES_PER_S: u64 = 10;
 

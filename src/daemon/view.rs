@@ -13,9 +13,10 @@ use crate::limits::{EVENTS_IN_FLIGHT, HEARTBEAT_INTERVAL, STATUS_FILE_INTERVAL, 
 use crate::spool::disk::Side;
 use crate::spool::{Kind, Spool};
 use crate::status::gpiocdev::Lines;
+use crate::status::health::{Health, Observed};
 use crate::status::leds::Lights;
 use crate::status::player::{Pins, Player};
-use crate::status::report::{Account, Items, LastError, Report, Stage};
+use crate::status::report::{Account, LastError, Report, Stage};
 use crate::status::rppal::Registers;
 use crate::status::socket::Reporter;
 use crate::status::{file, line, terminal};
@@ -34,7 +35,7 @@ pub struct View {
     status_file: Option<(PathBuf, Duration)>,
     reporter: Option<(Stage, Reporter)>,
     heartbeat: Duration,
-    shown: Option<(Lights, bool, usize)>,
+    shown: Option<Health>,
 }
 
 impl View {
@@ -77,18 +78,18 @@ impl View {
             }
         }
         let waiting = Kind::ALL.map(|kind| self.spool.waiting(kind)).iter().sum();
-        let lights = Lights::of(&self.progress, waiting);
+        let account = self.account();
+        let health = Health::of(&Observed::alone(&account));
         if let Some(leds) = &self.leds {
-            leds.show(lights);
+            leds.show(Lights::of(&health));
         }
         if terminal::is_terminal() {
             terminal::show_line(&line::line(&self.progress, waiting, terminal::columns()));
         }
-        let shown = Some((lights, self.muted, self.progress.faults().len()));
         let is_due = now >= self.heartbeat;
-        if is_due || shown != self.shown {
-            self.shown = shown;
-            self.report();
+        if is_due || self.shown.as_ref() != Some(&health) {
+            self.shown = Some(health);
+            self.report(account);
         }
         if is_due {
             self.heartbeat = now + HEARTBEAT_INTERVAL;
@@ -119,25 +120,23 @@ impl View {
         if let Some(leds) = self.leds.take() {
             leds.stop();
         }
-        self.report();
+        self.report(self.account());
         self.write_status();
     }
 
     fn account(&self) -> Account {
-        let books = self.spool.books();
-        let items = |kind| (kind, Items::of(&books, kind, self.spool.amount_waiting(kind)));
         Account {
             progress: self.progress.clone(),
-            items: Kind::ALL.map(items).into(),
+            items: file::items(&self.spool),
             waiting_for_the_clock: self.spool.unsettled(),
             muted: self.muted,
             last_error: self.last_error.clone(),
         }
     }
 
-    fn report(&self) {
+    fn report(&self, account: Account) {
         if let Some((stage, reporter)) = &self.reporter {
-            reporter.send(Report::Stage { stage: *stage, account: Box::new(self.account()) });
+            reporter.send(Report::Stage { stage: *stage, account: Box::new(account) });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Part, Progress};
+use super::health::{Attention, Data, Health, Recording};
 
 /// One LED's pattern, slow enough to be counted by a person: how long it is lit, dark, lit and so on in milliseconds,
 /// over and over.
@@ -18,6 +18,12 @@ impl Pattern {
     pub const SLOW_BLINK: Self = Self(&[1000, 1000]);
     /// Two short flashes, then a pause.
     pub const DOUBLE_BLINK: Self = Self(&[150, 150, 150, 1550]);
+    /// A short flash, then a long dark: neither off, nor one of the patterns of a box at work.
+    pub const GLINT: Self = Self(&[150, 2850]);
+    /// 4 Hz.
+    pub const FAST_BLINK: Self = Self(&[125, 125]);
+    /// Three short flashes; the round is longer than they are shown.
+    pub const THREE_FLASHES: Self = Self(&[150, 150, 150, 150, 150, 9250]);
     /// Irregular to the eye.
     pub const FLICKER: Self = Self(&[50, 100, 50, 50, 150, 100, 50, 150]);
 
@@ -36,17 +42,36 @@ impl Pattern {
         Self::BLINKS[count - 2]
     }
 
-    /// Whether the LED is lit at this time since any beginning.
+    /// Whether the LED is lit, so long after the pattern began.
     pub fn is_lit(self, at: Duration) -> bool {
-        let round: u128 = self.0.iter().copied().map(u128::from).sum();
-        let mut left = at.as_millis() % round;
-        for (step, ms) in self.0.iter().copied().map(u128::from).enumerate() {
-            if left < ms {
-                return step % 2 == 0;
+        self.step(at).0.is_multiple_of(2)
+    }
+
+    /// How long it stays as it is then; `None` if for ever.
+    pub fn until_change(self, at: Duration) -> Option<Duration> {
+        let (now, left) = self.step(at);
+        let mut wait = left;
+        for ahead in 1..=self.0.len() {
+            let next = (now + ahead) % self.0.len();
+            if next % 2 != now % 2 && self.0[next] > 0 {
+                return Some(wait);
             }
-            left -= ms;
+            wait += Duration::from_millis(self.0[next].into());
         }
-        false
+        None
+    }
+
+    /// Which step it is in, and for how long still.
+    fn step(self, at: Duration) -> (usize, Duration) {
+        let ends = self.0.iter().scan(Duration::ZERO, |end, ms| {
+            *end += Duration::from_millis((*ms).into());
+            Some(*end)
+        });
+        let round: u64 = self.0.iter().copied().map(u64::from).sum();
+        let within = Duration::from_nanos((at.as_nanos() % u128::from(round * 1_000_000)) as u64);
+        let step = ends.enumerate().find(|(_, end)| within < *end);
+        // The last step ends with the round.
+        step.map_or((0, Duration::ZERO), |(step, end)| (step, end - within))
     }
 }
 
@@ -61,27 +86,109 @@ pub struct Meaning {
     pub pattern: Pattern,
     /// What that means.
     pub says: &'static str,
+    /// What a person can do.
+    pub remedy: &'static str,
 }
 
+/// All three at once.
+pub const ALL: &str = "all three";
+
+/// The LEDs' names.
+pub const NAMES: [&str; 3] = ["health", "attention", "data"];
+
 /// The LEDs' whole language. Codes are for people, so they never change meaning.
-pub const CARD: [Meaning; 13] = [
-    row("health", "off", Pattern::OFF, "no power, or not started"),
-    row("health", "slow blink", Pattern::SLOW_BLINK, "starting: waiting for camera and microphone"),
-    row("health", "steady", Pattern::STEADY, "camera and microphone are recording"),
-    row("health", "double blink", Pattern::DOUBLE_BLINK, "one of them is missing; the other goes on"),
-    row("attention", "off", Pattern::OFF, "nothing to do"),
-    row("attention", "3 blinks, pause", Pattern::blinks(3), "no network, or no time server: the clock is not set"),
-    row("attention", "4 blinks, pause", Pattern::blinks(4), "the API or its storage cannot be reached"),
-    row("attention", "5 blinks, pause", Pattern::blinks(5), "the token is refused"),
-    row("attention", "6 blinks, pause", Pattern::blinks(6), "the home is unknown"),
-    row("attention", "7 blinks, pause", Pattern::blinks(7), "the disk is full: pictures are being dropped"),
-    row("data", "off", Pattern::OFF, "nothing waiting"),
-    row("data", "steady", Pattern::STEADY, "someone is being recorded speaking"),
-    row("data", "flicker", Pattern::FLICKER, "delivering"),
+pub const CARD: [Meaning; 18] = [
+    row(NAMES[0], "off", Pattern::OFF, "no power, or not started", "check the power supply; wait a minute"),
+    row(NAMES[0], "slow blink", Pattern::SLOW_BLINK, "starting: waiting for camera and microphone", "plug both in"),
+    row(NAMES[0], "steady", Pattern::STEADY, "camera and microphone are recording", NOTHING),
+    row(
+        NAMES[0],
+        "double blink",
+        Pattern::DOUBLE_BLINK,
+        "one of them is missing; the other goes on",
+        "plug it in again, or another one",
+    ),
+    row(
+        NAMES[0],
+        "a flash every 3 s",
+        Pattern::GLINT,
+        "muted: nothing is recorded",
+        "turn the mute switch off to be heard again",
+    ),
+    row(NAMES[1], "off", Pattern::OFF, "nothing to do", NOTHING),
+    row(
+        NAMES[1],
+        "fast blink",
+        Pattern::FAST_BLINK,
+        "waiting for a provisioning file",
+        "plug in a stick with `listener.toml` on it",
+    ),
+    row(
+        NAMES[1],
+        "2 blinks, pause",
+        Pattern::blinks(2),
+        "the provisioning file is not valid; nothing changes",
+        "read `listener-result.txt` on the stick, put the file right, plug the stick in again",
+    ),
+    row(
+        NAMES[1],
+        "3 blinks, pause",
+        Pattern::blinks(3),
+        "no network, or no time server: the clock is not set",
+        "check the network; let NTP (UDP port 123) through; nothing is lost meanwhile",
+    ),
+    row(
+        NAMES[1],
+        "4 blinks, pause",
+        Pattern::blinks(4),
+        "the API or its storage cannot be reached",
+        "check the network and `api_domain`; nothing is lost meanwhile",
+    ),
+    row(
+        NAMES[1],
+        "5 blinks, pause",
+        Pattern::blinks(5),
+        "the token is refused",
+        "put the right `token` into `listener.toml`",
+    ),
+    row(
+        NAMES[1],
+        "6 blinks, pause",
+        Pattern::blinks(6),
+        "the home is unknown",
+        "put the right `home_id` into `listener.toml`",
+    ),
+    row(
+        NAMES[1],
+        "7 blinks, pause",
+        Pattern::blinks(7),
+        "the disk is full: pictures are being dropped",
+        "get the network back, so that what waits can be delivered",
+    ),
+    row(
+        NAMES[1],
+        "steady",
+        Pattern::STEADY,
+        "a fault that a restart did not cure",
+        "pull the plug, wait 10 seconds, plug it in; `listener status` says what is at fault",
+    ),
+    row(NAMES[2], "off", Pattern::OFF, "nothing waiting", NOTHING),
+    row(NAMES[2], "steady", Pattern::STEADY, "someone is being recorded speaking", NOTHING),
+    row(NAMES[2], "flicker", Pattern::FLICKER, "delivering", "nothing; do not pull the plug if you can wait"),
+    row(ALL, "three short flashes", Pattern::THREE_FLASHES, "the provisioning file was taken", "pull the stick out"),
 ];
 
-const fn row(led: &'static str, looks: &'static str, pattern: Pattern, says: &'static str) -> Meaning {
-    Meaning { led, looks, pattern, says }
+/// What there is to do when all is well.
+const NOTHING: &str = "nothing";
+
+const fn row(
+    led: &'static str,
+    looks: &'static str,
+    pattern: Pattern,
+    says: &'static str,
+    remedy: &'static str,
+) -> Meaning {
+    Meaning { led, looks, pattern, says, remedy }
 }
 
 /// The three LEDs.
@@ -97,46 +204,101 @@ pub struct Lights {
 
 impl Lights {
     /// All dark.
-    pub const OFF: Self = Self { health: Pattern::OFF, attention: Pattern::OFF, data: Pattern::OFF };
+    pub const OFF: Self = Self::all(Pattern::OFF);
 
-    /// What the stages' reports so far look like.
-    pub fn of(progress: &Progress, waiting: usize) -> Self {
-        let health = match [Part::Microphone, Part::Camera].map(|part| progress.is_recording(part)) {
-            [true, true] => Pattern::STEADY,
-            [false, false] => Pattern::SLOW_BLINK,
-            [true, false] | [false, true] => Pattern::DOUBLE_BLINK,
-        };
-        let attention = progress.faults().keys().find_map(|part| code(*part)).map_or(Pattern::OFF, Pattern::blinks);
-        let data = match (progress.speaking, waiting) {
-            (true, _) => Pattern::STEADY,
-            (false, 0) => Pattern::OFF,
-            (false, _) => Pattern::FLICKER,
-        };
-        Self { health, attention, data }
+    const fn all(pattern: Pattern) -> Self {
+        Self { health: pattern, attention: pattern, data: pattern }
     }
 
-    /// Which are lit: health, attention, data.
-    pub fn are_lit(self, at: Duration) -> [bool; 3] {
-        [self.health, self.attention, self.data].map(|pattern| pattern.is_lit(at))
+    /// What this health looks like.
+    pub fn of(health: &Health) -> Self {
+        if health.has_taken_file {
+            return Self::all(Pattern::THREE_FLASHES);
+        }
+        Self {
+            health: match health.recording {
+                Recording::NotStarted => Pattern::OFF,
+                Recording::Starting => Pattern::SLOW_BLINK,
+                Recording::Both => Pattern::STEADY,
+                Recording::One => Pattern::DOUBLE_BLINK,
+                Recording::Muted => Pattern::GLINT,
+            },
+            attention: match health.attention.first() {
+                None => Pattern::OFF,
+                Some(Attention::NoFile) => Pattern::FAST_BLINK,
+                Some(Attention::FileNotValid) => Pattern::blinks(2),
+                Some(Attention::Network) => Pattern::blinks(3),
+                Some(Attention::Api) => Pattern::blinks(4),
+                Some(Attention::Token) => Pattern::blinks(5),
+                Some(Attention::Home) => Pattern::blinks(6),
+                Some(Attention::Disk) => Pattern::blinks(7),
+                Some(Attention::Fault) => Pattern::STEADY,
+            },
+            data: match health.data {
+                Data::Nothing => Pattern::OFF,
+                Data::Speaking => Pattern::STEADY,
+                Data::Delivering => Pattern::FLICKER,
+            },
+        }
+    }
+
+    /// What each of them says, by the card: health, attention, data.
+    pub fn meanings(self) -> [Option<&'static Meaning>; 3] {
+        let meaning =
+            |led, pattern| CARD.iter().find(|row| (row.led == led || row.led == ALL) && row.pattern == pattern);
+        let [health, attention, data] = NAMES;
+        [meaning(health, self.health), meaning(attention, self.attention), meaning(data, self.data)]
+    }
+
+    fn patterns(self) -> [Pattern; 3] {
+        [self.health, self.attention, self.data]
     }
 }
 
-/// The attention code; the fault that comes first in [`Part`]'s order is shown. A missing device shows in health.
-fn code(part: Part) -> Option<usize> {
-    match part {
-        Part::Clock => Some(3),
-        Part::Api | Part::Storage => Some(4),
-        Part::Token => Some(5),
-        Part::Home => Some(6),
-        Part::Disk => Some(7),
-        Part::Microphone | Part::Camera => None,
+/// Patterns on their way: each LED's begins when it is first shown, so that codes are counted from their first blink.
+#[derive(Debug, Clone, Copy)]
+pub struct Playing {
+    lights: Lights,
+    since: [Duration; 3],
+}
+
+impl Playing {
+    /// All dark.
+    pub fn dark(now: Duration) -> Self {
+        Self { lights: Lights::OFF, since: [now; 3] }
+    }
+
+    /// Goes on with these.
+    pub fn change(&mut self, lights: Lights, now: Duration) {
+        for (since, (before, after)) in
+            self.since.iter_mut().zip(self.lights.patterns().into_iter().zip(lights.patterns()))
+        {
+            if before != after {
+                *since = now;
+            }
+        }
+        self.lights = lights;
+    }
+
+    /// Which are lit.
+    pub fn are_lit(&self, now: Duration) -> [bool; 3] {
+        self.each(now).map(|(pattern, at)| pattern.is_lit(at))
+    }
+
+    /// How long they stay as they are now; `None` if for ever.
+    pub fn until_change(&self, now: Duration) -> Option<Duration> {
+        self.each(now).into_iter().filter_map(|(pattern, at)| pattern.until_change(at)).min()
+    }
+
+    fn each(&self, now: Duration) -> [(Pattern, Duration); 3] {
+        let patterns = self.lights.patterns();
+        std::array::from_fn(|led| (patterns[led], now.saturating_sub(self.since[led])))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, Fault};
 
     /// How often a pattern goes from dark to lit in a time.
     fn flashes(pattern: Pattern, within: Duration) -> usize {
@@ -164,43 +326,96 @@ mod tests {
     }
 
     #[test]
-    fn whatever_an_led_says_is_on_the_card() {
-        let mut progress = Progress::default();
-        let mut seen = vec![Lights::of(&progress, 0), Lights::of(&progress, 1)];
-        progress.add(&Event::SpeechStarted);
-        progress.add(&Event::Recording(Part::Camera));
-        seen.push(Lights::of(&progress, 0));
-        progress.add(&Event::Recording(Part::Microphone));
-        for part in [Part::Disk, Part::Home, Part::Token, Part::Storage, Part::Api, Part::Clock] {
-            progress.add(&Event::Fault(Fault::new(part, "at fault")));
-            seen.push(Lights::of(&progress, 0));
-        }
-        let is_on_card = |led, pattern| CARD.iter().any(|row| row.led == led && row.pattern == pattern);
-        for Lights { health, attention, data } in seen {
-            assert!(is_on_card("health", health) && is_on_card("attention", attention) && is_on_card("data", data));
+    fn every_pattern_of_an_led_has_one_meaning() {
+        for row in &CARD {
+            let same = CARD.iter().filter(|other| other.led == row.led || other.led == ALL || row.led == ALL);
+            assert_eq!(same.filter(|other| other.pattern == row.pattern).count(), 1, "{} {}", row.led, row.looks);
         }
     }
 
     #[test]
-    fn health_tells_starting_from_degraded_from_well() {
-        let mut progress = Progress::default();
-        assert_eq!(Lights::of(&progress, 0).health, Pattern::SLOW_BLINK);
-        progress.add(&Event::Recording(Part::Microphone));
-        assert_eq!(Lights::of(&progress, 0).health, Pattern::DOUBLE_BLINK);
-        progress.add(&Event::Recording(Part::Camera));
-        assert_eq!(Lights::of(&progress, 0).health, Pattern::STEADY);
-        progress.add(&Event::Fault(Fault::new(Part::Camera, "unplugged")));
-        assert_eq!(Lights::of(&progress, 0).health, Pattern::DOUBLE_BLINK);
+    fn whatever_health_there_is_is_on_the_card_and_whatever_is_on_the_card_is_shown() {
+        use Attention::*;
+        let attention = [None, Some(FileNotValid), Some(Fault), Some(NoFile), Some(Network), Some(Api)];
+        let attention = attention.into_iter().chain([Some(Token), Some(Home), Some(Disk)]);
+        let recording = [Recording::NotStarted, Recording::Starting, Recording::Both, Recording::One, Recording::Muted];
+        let data = [Data::Nothing, Data::Speaking, Data::Delivering];
+        let mut shown = Vec::new();
+        for attention in attention {
+            for (recording, data) in recording.into_iter().flat_map(|recording| data.map(|data| (recording, data))) {
+                for has_taken_file in [false, true] {
+                    let attention = attention.into_iter().collect();
+                    let health = Health { recording, attention, data, has_taken_file, reasons: Vec::new() };
+                    shown.extend(Lights::of(&health).meanings().map(|row| row.expect("on the card")));
+                }
+            }
+        }
+        for row in &CARD {
+            let is_shown = |shown: &&Meaning| shown.led == row.led && shown.pattern == row.pattern;
+            assert!(shown.iter().any(is_shown), "{} {}", row.led, row.looks);
+        }
     }
 
     #[test]
     fn the_most_urgent_code_wins() {
-        let mut progress = Progress::default();
-        progress.add(&Event::Fault(Fault::new(Part::Disk, "full")));
-        assert_eq!(Lights::of(&progress, 1).attention, Pattern::blinks(7));
-        progress.add(&Event::Fault(Fault::new(Part::Token, "refused")));
-        assert_eq!(Lights::of(&progress, 1).attention, Pattern::blinks(5));
-        progress.add(&Event::Cleared(Part::Token));
-        assert_eq!(Lights::of(&progress, 1).attention, Pattern::blinks(7));
+        let mut health = Health::ended();
+        for (attention, pattern) in [
+            (Attention::Disk, Pattern::blinks(7)),
+            (Attention::Token, Pattern::blinks(5)),
+            (Attention::Api, Pattern::blinks(4)),
+            (Attention::NoFile, Pattern::FAST_BLINK),
+            (Attention::Fault, Pattern::STEADY),
+            (Attention::FileNotValid, Pattern::blinks(2)),
+        ] {
+            health.attention.insert(attention);
+            assert_eq!(Lights::of(&health).attention, pattern);
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_taken_is_three_flashes_of_all_at_once() {
+        let health = Health { has_taken_file: true, ..Health::ended() };
+        let mut playing = Playing::dark(Duration::from_secs(7));
+        let start = Duration::from_millis(7_770);
+        playing.change(Lights::of(&health), start);
+        let shown: Vec<_> = (0..2000).map(|ms| playing.are_lit(start + Duration::from_millis(ms))).collect();
+        assert!(shown.iter().all(|lit| lit[0] == lit[1] && lit[1] == lit[2]), "together");
+        assert_eq!(flashes(Pattern::THREE_FLASHES, crate::limits::TAKEN_SHOWN), 3);
+        assert!(shown[0][0], "at once");
+    }
+
+    #[test]
+    fn a_pattern_begins_when_it_is_shown_and_goes_on_while_others_change() {
+        let mut playing = Playing::dark(Duration::ZERO);
+        let at = Duration::from_millis;
+        playing.change(Lights { attention: Pattern::blinks(2), ..Lights::OFF }, at(1234));
+        assert_eq!(playing.are_lit(at(1234)), [false, true, false]);
+        playing.change(Lights { attention: Pattern::blinks(2), data: Pattern::FLICKER, ..Lights::OFF }, at(1600));
+        assert_eq!(playing.are_lit(at(1600)), [false, false, true], "300 ms lit, then 300 dark");
+        assert!(playing.are_lit(at(1534 + 300))[1]);
+    }
+
+    #[test]
+    fn between_changes_nobody_needs_to_wake() {
+        for Meaning { pattern, .. } in CARD {
+            for ms in (0..21_000).step_by(7) {
+                let at = Duration::from_micros(ms * 1000 + 333);
+                let is_same = |wait: Duration| pattern.is_lit(at) == pattern.is_lit(at + wait);
+                match pattern.until_change(at) {
+                    Some(wait) => {
+                        assert!(!is_same(wait), "{pattern:?} changes at {at:?} + {wait:?}");
+                        assert!(is_same(wait - Duration::from_nanos(1)));
+                        assert!(is_same(wait / 2));
+                    }
+                    None => assert!(pattern == Pattern::OFF || pattern == Pattern::STEADY),
+                }
+            }
+        }
+        let still = Lights { health: Pattern::STEADY, ..Lights::OFF };
+        let mut playing = Playing::dark(Duration::ZERO);
+        playing.change(still, Duration::ZERO);
+        assert_eq!(playing.until_change(Duration::from_secs(5)), None);
+        playing.change(Lights { data: Pattern::FLICKER, ..still }, Duration::from_secs(6));
+        assert_eq!(playing.until_change(Duration::from_millis(6010)), Some(Duration::from_millis(40)));
     }
 }

@@ -3,8 +3,10 @@
 pub mod file;
 #[cfg(feature = "device")]
 pub mod gpiocdev;
+pub mod health;
 pub mod histogram;
 mod journal;
+pub mod ledger;
 pub mod leds;
 pub mod line;
 pub mod player;

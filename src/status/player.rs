@@ -1,18 +1,15 @@
 //! Plays what the LEDs are to say, on whatever pins there are. EDGE: a thread.
 
 use std::io;
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 
-use super::leds::Lights;
+use super::leds::{Lights, Playing};
 use crate::clock::Clock;
+use crate::supervise::named;
 
 /// BCM numbers of health, attention, data (design, `[leds]`): pins 11, 13 and 15 of the header, beside each other.
 pub const PINS: [u8; 3] = [17, 27, 22];
-
-/// The shortest flash of any pattern is 50 ms.
-const TICK: Duration = Duration::from_millis(25);
 
 /// Three LEDs that can be lit: health, attention, data. Dropped, they are dark.
 pub trait Pins: Send {
@@ -23,52 +20,108 @@ pub trait Pins: Send {
     fn write(&mut self, lit: [bool; 3]) -> io::Result<()>;
 }
 
-/// The thread that plays.
+/// The thread that plays. It wakes when an LED changes, or is to show something else, and not otherwise.
 #[derive(Debug)]
 pub struct Player {
-    lights: Arc<Mutex<Option<Lights>>>,
+    desk: Arc<Desk>,
     thread: JoinHandle<()>,
 }
 
+/// What the thread and its owner have in common.
+#[derive(Debug)]
+struct Desk {
+    orders: Mutex<Orders>,
+    is_changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Orders {
+    /// `None` ends it.
+    lights: Option<Lights>,
+    given: u64,
+    followed: u64,
+}
+
+impl Desk {
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().expect("no panic while held")
+    }
+
+    fn give(&self, lights: Option<Lights>) {
+        let mut orders = self.orders();
+        orders.lights = lights;
+        orders.given += 1;
+        drop(orders);
+        self.is_changed.notify_one();
+    }
+}
+
 impl Player {
-    /// Starts to play; dark at first.
-    pub fn start(mut pins: Box<dyn Pins>, clock: Arc<dyn Clock>) -> Self {
-        let lights = Arc::new(Mutex::new(Some(Lights::OFF)));
-        let shown = Arc::clone(&lights);
-        let thread = thread::spawn(move || {
-            let mut written = None;
-            // `None` ends it.
-            while let Some(lights) = *shown.lock().expect("no panic while held") {
-                let lit = lights.are_lit(clock.monotonic());
-                if written != Some(lit) {
-                    if let Err(error) = pins.write(lit) {
-                        log::warn!("the status LEDs cannot be lit any more: {error}");
-                        return;
-                    }
-                    written = Some(lit);
-                }
-                thread::sleep(TICK);
+    /// Starts to play; dark at first, whatever the pins were before.
+    pub fn start(pins: Box<dyn Pins>, clock: Arc<dyn Clock>) -> Self {
+        let orders = Mutex::new(Orders { lights: Some(Lights::OFF), given: 0, followed: 0 });
+        let desk = Arc::new(Desk { orders, is_changed: Condvar::new() });
+        let shared = Arc::clone(&desk);
+        let thread = named("leds", move || {
+            if let Err(error) = play(pins, &*clock, &shared) {
+                log::warn!("the status LEDs cannot be lit any more: {error}");
             }
         });
-        Self { lights, thread }
+        Self { desk, thread }
     }
 
     /// What is to be played from now on.
     pub fn show(&self, lights: Lights) {
-        *self.lights.lock().expect("no panic while held") = Some(lights);
+        self.desk.give(Some(lights));
+    }
+
+    /// Whether it has followed all that it was told. One that has not after a moment hangs, or has lost its pins.
+    pub fn keeps_up(&self) -> bool {
+        let orders = self.desk.orders();
+        orders.given == orders.followed
     }
 
     /// Ends playing, and waits until the LEDs are dark.
     pub fn stop(self) {
-        *self.lights.lock().expect("no panic while held") = None;
+        self.desk.give(None);
         // The thread does not panic; if it did, the pins are as it left them.
         let _ = self.thread.join();
     }
 }
 
+fn play(mut pins: Box<dyn Pins>, clock: &dyn Clock, desk: &Desk) -> io::Result<()> {
+    let mut playing = Playing::dark(clock.monotonic());
+    let mut written = None;
+    loop {
+        let (lights, given) = {
+            let orders = desk.orders();
+            (orders.lights, orders.given)
+        };
+        let now = clock.monotonic();
+        playing.change(lights.unwrap_or(Lights::OFF), now);
+        let lit = playing.are_lit(now);
+        if written != Some(lit) {
+            pins.write(lit)?;
+            written = Some(lit);
+        }
+        if lights.is_none() {
+            return Ok(());
+        }
+        let mut orders = desk.orders();
+        orders.followed = given;
+        let is_told_nothing_new = |orders: &mut Orders| orders.given == given;
+        // A panic of the other side ends the program.
+        match playing.until_change(now) {
+            Some(wait) => drop(desk.is_changed.wait_timeout_while(orders, wait, is_told_nothing_new)),
+            None => drop(desk.is_changed.wait_while(orders, is_told_nothing_new)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{Sender, channel};
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
 
     use super::*;
     use crate::clock::SystemClock;
@@ -93,6 +146,36 @@ mod tests {
         assert!(two_rounds.iter().all(|lit| lit[0] && !lit[1]), "{two_rounds:?}");
         assert!(two_rounds.windows(2).all(|pair| pair[0][2] != pair[1][2]), "{two_rounds:?}");
         player.stop();
-        assert_eq!(noted.into_iter().count(), 0, "the pins are let go");
+        assert_eq!(noted.into_iter().last(), Some([false; 3]), "dark, and the pins are let go");
+    }
+    /// Pins that are gone, or that hold up whoever writes, for as long as the other end is kept.
+    struct Stuck(Receiver<()>);
+
+    impl Pins for Stuck {
+        fn write(&mut self, _: [bool; 3]) -> io::Result<()> {
+            self.0.recv().map_err(io::Error::other)
+        }
+    }
+
+    fn soon(is_so: impl Fn() -> bool) -> bool {
+        (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(5));
+            is_so()
+        })
+    }
+
+    #[test]
+    fn a_player_that_hangs_or_has_lost_its_pins_does_not_keep_up() {
+        let (let_go, stuck) = channel();
+        let player = Player::start(Box::new(Stuck(stuck)), Arc::new(SystemClock));
+        player.show(Lights::OFF);
+        assert!(!player.keeps_up(), "hangs");
+        let_go.send(()).expect("it waits");
+        assert!(soon(|| player.keeps_up()));
+        drop(let_go);
+        player.show(Lights { health: Pattern::STEADY, ..Lights::OFF });
+        assert!(soon(|| player.thread.is_finished()));
+        assert!(!player.keeps_up(), "has lost its pins");
+        player.stop();
     }
 }

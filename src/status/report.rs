@@ -1,6 +1,7 @@
 //! What the stages tell the indicator, and how it is written into a datagram. PURE.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,16 @@ pub enum Stage {
     Capture,
     /// What is in the spool to where it belongs.
     Upload,
+}
+
+/// As in the names of the services.
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Capture => "capture",
+            Self::Upload => "upload",
+        })
+    }
 }
 
 /// One report. It holds no secret.
