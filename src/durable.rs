@@ -16,14 +16,19 @@ pub fn write(scratch_dir: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> 
 
 /// The same with a file that others may use as `mode` says, as far as the process's umask lets them.
 pub fn write_with_mode(scratch_dir: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    write_before_another(scratch_dir, target, bytes, mode)?;
+    sync_parent(target)
+}
+
+/// The same, but that it is there becomes durable only with the next file of its folder. What is in it is durable now.
+pub fn write_before_another(scratch_dir: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let file = tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(scratch_dir)?;
     perform(Operation::Write(file.path()), || file.as_file().write_all(bytes))?;
     perform(Operation::SyncFile(file.path()), || file.as_file().sync_all())?;
     let temporary = file.into_temp_path();
     perform(Operation::Rename(&temporary, target), || fs::rename(&temporary, target))?;
     // What is left of it is the target.
-    temporary.keep().map_err(|error| error.error)?;
-    sync_parent(target)
+    temporary.keep().map(drop).map_err(|error| error.error)
 }
 
 /// Copies a file to `target`, which appears whole or not at all; a file that was there is replaced. Others may read it

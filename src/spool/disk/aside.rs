@@ -65,8 +65,9 @@ impl Spool {
     pub fn refuse(&self, name: &ItemName, answer: &str) -> Result<(), SpoolError> {
         let note = self.folders.refused.join(note_of(name));
         self.write(&self.folders.sending, &note, answer.as_bytes()).doing("write", &note)?;
-        self.set_aside(name, &self.folders.refused)?;
+        // In one go, so that it is not seen to be given up in between.
         let mut contents = self.contents();
+        self.set_aside(name, &self.folders.refused)?;
         contents.held.remove(name);
         contents.backlog.refuse(name);
         contents.books.refused.add(name.kind(), name.media_bytes());

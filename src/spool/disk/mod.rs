@@ -22,12 +22,15 @@ use super::books::Books;
 use super::budget::{Budget, Disk, Shortage};
 use super::placement::Placement;
 use super::wall::Reading;
-use super::{Amount, Backlog, Dated, ItemName, Kind, Manifest, Sacrifice, Step};
+use super::{Amount, Backlog, Dated, Item, ItemName, Kind, Manifest, Sacrifice, Step};
 use crate::durable;
 
 pub use aside::{Retried, Retry};
 pub use open::Found;
 pub use shared::Side;
+
+/// Of the spool's files, before the umask: the other side may run as another user of the group.
+const SHARED: u32 = 0o660;
 
 /// Why the spool did not do as asked.
 #[derive(Debug, Error)]
@@ -204,7 +207,13 @@ impl Spool {
 
     /// Keeps an item whose file is `bytes`. When this returns, it survives a power cut.
     pub fn admit_bytes(&self, dated: Dated, bytes: &[u8]) -> Result<Room, SpoolError> {
-        self.admit(dated, bytes.len() as u64, |media| self.write(&self.folders.scratch, media, bytes))
+        let is_picture = matches!(dated.item, Item::Picture { .. });
+        self.admit(dated, bytes.len() as u64, |media| match is_picture {
+            // One sync of the folder a second less: with its manifest the picture is durable, and a manifest that a power
+            // cut leaves without its picture is removed at the next start.
+            true => durable::write_before_another(&self.folders.scratch, media, bytes, SHARED),
+            false => self.write(&self.folders.scratch, media, bytes),
+        })
     }
 
     /// Keeps an item whose file was finished in [`Self::scratch`]. When this returns, it survives a power cut.
@@ -236,7 +245,10 @@ impl Spool {
             let Contents { backlog, placement, books, .. } = &mut *self.contents();
             let placed = placement.place(&name);
             books.recorded.add(name.kind(), media_bytes);
-            backlog.learn(name, placed);
+            // The other side may have delivered it by now, and that have been told.
+            if self.side == Side::Both || self.folders.items.join(name.manifest()).exists() {
+                backlog.learn(name, placed);
+            }
         }
         self.added.notify_all();
         Ok(room)
@@ -254,20 +266,20 @@ impl Spool {
 
     fn give_up(&self, newcomer: Kind, shortage: Option<Shortage>) -> Result<Room, SpoolError> {
         let Some(Shortage { bytes, is_disk }) = shortage else { return Ok(Room::default()) };
-        let (given_up, max_bytes) = {
+        let (given_up, max_bytes, _locks) = {
             let contents = &mut *self.contents();
-            let spare_bytes = contents.budget.spare_bytes();
-            (contents.backlog.sacrifice(newcomer, bytes, spare_bytes), contents.budget.max_bytes)
+            let (spare_bytes, max_bytes) = (contents.budget.spare_bytes(), contents.budget.max_bytes);
+            let Some(chosen) = contents.backlog.sacrifice(newcomer, bytes, spare_bytes) else {
+                return Err(SpoolError::Full { kind: newcomer, is_disk, max_bytes });
+            };
+            let (free, in_hand, locks) = self.seize(chosen);
+            // In one go with the choice, so that it is not seen to go in between.
+            for Sacrifice { name, .. } in in_hand {
+                let placed = contents.placement.place(&name);
+                contents.backlog.add(name, placed);
+            }
+            (free, max_bytes, locks)
         };
-        let Some(given_up) = given_up else {
-            return Err(SpoolError::Full { kind: newcomer, is_disk, max_bytes });
-        };
-        let (given_up, in_hand, _locks) = self.seize(given_up);
-        for Sacrifice { name, .. } in in_hand {
-            let contents = &mut *self.contents();
-            let placed = contents.placement.place(&name);
-            contents.backlog.add(name, placed);
-        }
         let (refused, waiting): (Vec<_>, Vec<_>) = given_up.iter().partition(|sacrifice| sacrifice.was_refused);
         self.remove(waiting.iter().map(|sacrifice| &sacrifice.name))?;
         self.remove_refused(refused.iter().map(|sacrifice| &sacrifice.name))?;
@@ -457,9 +469,8 @@ impl Spool {
         self.contents().books.drop(kind, bytes);
     }
 
-    /// Others of the group may read it where the umask lets them, which is for the other side to do.
     fn write(&self, scratch: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
-        durable::write_with_mode(scratch, target, bytes, 0o660)
+        durable::write_with_mode(scratch, target, bytes, SHARED)
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
