@@ -10,9 +10,9 @@ const SECONDS: u32 = 6;
 const PX_PER_S: u32 = 60;
 const ROW_PX: usize = 30;
 const LOOKS_PX: u32 = 110;
-const TIME_PX: u32 = 230;
+const TIME_PX: u32 = 250;
 const SAYS_PX: u32 = TIME_PX + SECONDS * PX_PER_S + 20;
-const WIDTH_PX: u32 = SAYS_PX + 330;
+const WIDTH_PX: u32 = SAYS_PX + 380;
 const STEP_MS: u32 = 25;
 
 fn colour(led: &str) -> &'static str {
