@@ -72,6 +72,13 @@ need_nextest() {
     cargo install --locked cargo-nextest >&2
 }
 
+need_cargo_deb() {
+    PATH="$HOME/.cargo/bin:$PATH"
+    cargo deb --version >/dev/null 2>&1 && return 0
+    say "installing: cargo-deb (from crates.io; this takes some minutes)"
+    cargo install --locked 'cargo-deb@^3.8' >&2
+}
+
 # A server that speaks S3, for the tests. Debian's Python is Debian's to change (PEP 668): it gets a folder of its own.
 need_moto() {
     moto=${CARGO_TARGET_DIR:-target}/moto
