@@ -15,6 +15,12 @@ pub const CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 50;
 /// A `listener.toml` with every setting and a comment on each is a few KiB; a stick may hold anything.
 pub const MAX_CONFIG_BYTES: u64 = 64 * 1024;
 
+/// So many things to put right are told at once: whoever has put them right asks again.
+pub const TOLD_PROBLEMS: usize = 30;
+
+/// A line of an answer is cut at this length: nothing that a person has written as it should be is longer.
+pub const TOLD_LINE_CHARS: usize = 400;
+
 /// The longest name of a wireless network (IEEE 802.11, "SSID element").
 pub const MAX_SSID_BYTES: usize = 32;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use listener::config::decode;
-use listener::provision::{answer, judge};
+use listener::provision::{Wanted, forecast, judge};
 
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -19,10 +19,10 @@ fn every_bad_file_is_refused_in_words_that_say_what_to_write() {
     let files = bad_files();
     assert!(files.len() >= 40, "{}", files.len());
     for file in files {
-        let judged = judge(&fs::read(&file).expect("readable"));
+        let judged = judge(&fs::read(&file).expect("readable"), None);
         assert!(judged.is_err(), "{} was taken", file.display());
         let expected = fs::read_to_string(file.with_extension("answer.txt")).expect("the answer it must get");
-        assert_eq!(answer(&judged), expected.trim_end(), "{}", file.display());
+        assert_eq!(forecast(&judged), expected.trim_end(), "{}", file.display());
     }
 }
 
@@ -30,7 +30,7 @@ fn every_bad_file_is_refused_in_words_that_say_what_to_write() {
 fn no_answer_holds_the_token() {
     for file in bad_files() {
         let bytes = fs::read(&file).expect("readable");
-        let said = format!("{} {:?}", answer(&judge(&bytes)), judge(&bytes));
+        let said = format!("{} {:?}", forecast(&judge(&bytes, None)), judge(&bytes, None));
         assert!(!said.contains("0123456789abc"), "{}: {said}", file.display());
     }
 }
@@ -38,9 +38,9 @@ fn no_answer_holds_the_token() {
 #[test]
 fn the_sample_is_good_once_the_token_is_in_it() {
     let sample = fs::read_to_string(Path::new(PROJECT).join("examples/listener.toml")).expect("the sample");
-    let judged = judge(sample.replace("paste the token here", "0123456789abcdef").as_bytes());
-    assert!(judged.is_ok(), "{}", answer(&judged));
-    assert!(judge(sample.as_bytes()).is_err(), "without a token it must not be taken");
+    let judged = judge(sample.replace("paste the token here", "0123456789abcdef").as_bytes(), None);
+    assert!(judged.is_ok(), "{}", forecast(&judged));
+    assert!(judge(sample.as_bytes(), None).is_err(), "without a token it must not be taken");
 }
 
 #[test]
@@ -58,7 +58,10 @@ fn the_settings_that_the_sample_shows_are_all_there_are_and_their_defaults() {
             |line: &str| line.trim_start_matches('#').starts_with(key.name()) || line.contains("# or ssh_password");
         assert!(uncommented.lines().any(shows), "{key} is not in the sample");
     }
-    let [with, without] = [&uncommented, &sample].map(|text| judge(text.as_bytes()).expect("good"));
+    let [with, without] = [&uncommented, &sample].map(|text| match judge(text.as_bytes(), None).expect("good") {
+        Wanted::Settings(settings) => settings.config,
+        Wanted::Reset(_) => panic!("it is to be set up"),
+    });
     assert_eq!(format!("{with:?}"), format!("{without:?}"));
 }
 
@@ -69,7 +72,7 @@ fn the_places_for_files_in_the_sample_are_good_ones() {
         sample.replace("paste the token here", "0123456789abcdef").replace("paste it here", "0123456789abcdef");
     let example =
         |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned() + "\n";
-    let config = judge(sample.lines().map(example).collect::<String>().as_bytes()).expect("good");
+    let config = judge(sample.lines().map(example).collect::<String>().as_bytes(), None).expect("good");
     let shown = format!("{config:?}");
     assert!(["openomni", "/srv/openomni/Listener", "/mnt/share"].iter().all(|place| shown.contains(place)), "{shown}");
 }
@@ -80,6 +83,6 @@ fn a_file_as_notepad_writes_it_is_read() {
     let utf_16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(decode(&utf_16).expect("text"), text);
     for bytes in [utf_16, format!("\u{feff}{text}").into_bytes(), text.replace("\r\n", "\r").into_bytes()] {
-        assert!(judge(&bytes).is_ok());
+        assert!(judge(&bytes, None).is_ok());
     }
 }

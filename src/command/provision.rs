@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::limits::MAX_CONFIG_BYTES;
-use crate::provision::{answer, judge};
+use crate::provision::{forecast, judge};
 
 /// Says whether this file would be taken, and what to put right if not.
 ///
@@ -17,7 +17,7 @@ pub fn check(file: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {
     let mut bytes = Vec::new();
     let read = File::open(file).and_then(|opened| opened.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes));
     read.with_context(|| format!("cannot read {}", file.display()))?;
-    let judged = judge(&bytes);
-    writeln!(out, "{}", answer(&judged))?;
+    let judged = judge(&bytes, None);
+    writeln!(out, "{}", forecast(&judged))?;
     Ok(judged.is_ok())
 }

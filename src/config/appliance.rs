@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_reset_needs_nothing_else_and_bears_nothing_else() {
-        let reset = |text| RawConfig::parse_alone(text).map(|config| config.factory_reset);
+        let reset = |text| RawConfig::parse_alone(text, None).map(|(_, config)| config.factory_reset);
         assert_eq!(reset("factory_reset = true"), Ok(Some(FactoryReset { erase_recordings: false })));
         let both = "factory_reset = true\nerase_recordings = true";
         assert_eq!(reset(both), Ok(Some(FactoryReset { erase_recordings: true })));

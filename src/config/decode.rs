@@ -14,16 +14,49 @@ pub fn decode(bytes: &[u8]) -> Result<String, Problems> {
             MAX_CONFIG_BYTES / 1024
         )));
     }
-    let text = match bytes {
-        [0xFF, 0xFE, rest @ ..] => utf_16(rest, u16::from_le_bytes)?,
-        [0xFE, 0xFF, rest @ ..] => utf_16(rest, u16::from_be_bytes)?,
-        // Its first character is one of the Latin alphabet, a # or a [.
-        [1..=255, 0, ..] => utf_16(bytes, u16::from_le_bytes)?,
-        [0, 1..=255, ..] => utf_16(bytes, u16::from_be_bytes)?,
-        _ => utf_8(bytes)?,
+    let (encoding, rest) = Encoding::of(bytes);
+    let text = match encoding {
+        Encoding::Utf8 => utf_8(rest)?,
+        Encoding::Utf16Le => utf_16(rest, u16::from_le_bytes)?,
+        Encoding::Utf16Be => utf_16(rest, u16::from_be_bytes)?,
     };
     let of_a_word_processor = ["PK\u{3}\u{4}", "{\\rtf"].iter().any(|start| text.starts_with(start));
     if of_a_word_processor || text.contains('\0') { Err(no_text()) } else { Ok(text) }
+}
+
+/// How the letters of a file are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Utf8,
+    Utf16Le,
+    Utf16Be,
+}
+
+impl Encoding {
+    /// What a file is written in, and what of it comes behind the mark of UTF-16, if it has one.
+    fn of(bytes: &[u8]) -> (Self, &[u8]) {
+        match bytes {
+            [0xFF, 0xFE, rest @ ..] => (Self::Utf16Le, rest),
+            [0xFE, 0xFF, rest @ ..] => (Self::Utf16Be, rest),
+            // Its first character is one of the Latin alphabet, a # or a [.
+            [1..=255, 0, ..] => (Self::Utf16Le, bytes),
+            [0, 1..=255, ..] => (Self::Utf16Be, bytes),
+            _ => (Self::Utf8, bytes),
+        }
+    }
+}
+
+/// Writes `text` the way that `like` was written.
+pub(super) fn encode(text: &str, like: &[u8]) -> Vec<u8> {
+    let (encoding, rest) = Encoding::of(like);
+    let mark = &like[..like.len() - rest.len()];
+    let units = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+    let letters = match encoding {
+        Encoding::Utf8 => text.as_bytes().to_vec(),
+        Encoding::Utf16Le => units(u16::to_le_bytes),
+        Encoding::Utf16Be => units(u16::to_be_bytes),
+    };
+    [mark, &letters].concat()
 }
 
 fn utf_8(bytes: &[u8]) -> Result<String, Problems> {

@@ -171,6 +171,17 @@ impl Key {
         matches!(self, Key::Token | Key::WifiPassword | Key::S3SecretAccessKey | Key::LocalSshPassword)
     }
 
+    /// Whether it is about the file, not about the box.
+    pub(super) fn is_of_the_file(self) -> bool {
+        matches!(self, Key::KeepToken | Key::FactoryReset | Key::EraseRecordings)
+    }
+
+    /// Whether everybody on the box may know it: no secret, and nothing that only makes sense beside one.
+    pub(super) fn is_public(self) -> bool {
+        let beside_secrets = |section: &str| section == "wifi" || section.starts_with("storage.");
+        !self.is_secret() && !self.section().is_some_and(beside_secrets)
+    }
+
     pub(super) fn in_section(section: Option<&str>) -> impl Iterator<Item = Key> {
         Key::all().filter(move |key| key.section() == section)
     }

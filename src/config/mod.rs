@@ -8,22 +8,25 @@
 //! ```
 
 mod appliance;
+mod blank;
 mod decode;
 mod keys;
 mod parse;
 mod problem;
 mod storage;
 mod values;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 pub use appliance::{LedsConfig, MuteConfig, WifiConfig};
+pub use blank::without_token;
 pub use decode::decode;
 pub use keys::Key;
 pub use problem::{Problem, Problems};
@@ -70,8 +73,15 @@ impl RawConfig {
     }
 
     /// Reads a `listener.toml` that has to stand by itself, as on a stick, and tells everything that is wrong with it.
-    pub fn parse_alone(text: &str) -> Result<Config, Problems> {
-        let (raw, mut problems) = parse::parse(text);
+    ///
+    /// A blank token in it stands for the one that is held if home and API are those that are held: it was blanked when
+    /// the file was taken, and nobody who does not know it can have it sent elsewhere.
+    pub fn parse_alone(text: &str, held: Option<&RawConfig>) -> Result<(RawConfig, Config), Problems> {
+        let (mut raw, mut problems) = parse::parse(text);
+        if let Some(token) = held.and_then(|held| raw.held_token(held)) {
+            problems.retain(|problem| problem.key != Some(Key::Token));
+            raw = raw.with_token(token);
+        }
         // What stands there and is not understood has its own problem.
         let begins_with = |line: &str, name: &str| line.trim_start().to_ascii_lowercase().starts_with(name);
         let line_of = |key: Key| text.lines().position(|line| begins_with(line, key.name())).map(|at| at + 1);
@@ -88,16 +98,28 @@ impl RawConfig {
             })
             .collect();
         problems.extend(missing);
-        match raw.validate() {
-            Ok(config) => Problems::unless_any(problems, config),
+        match raw.clone().validate() {
+            Ok(config) => Problems::unless_any(problems, (raw, config)),
             Err(Problems(more)) => {
                 // One complaint about a line is enough.
-                let told: Vec<_> = problems.iter().filter_map(|problem| problem.line).collect();
+                let told: HashSet<_> = problems.iter().filter_map(|problem| problem.line).collect();
                 problems
                     .extend(more.into_iter().filter(|problem| problem.line.is_none_or(|line| !told.contains(&line))));
                 Err(Problems::sorted(problems))
             }
         }
+    }
+
+    fn held_token(&self, held: &RawConfig) -> Option<SecretString> {
+        let home = |raw: &RawConfig| values::home_id(raw.given.get(&Key::HomeId)?).ok();
+        let api = |raw: &RawConfig| values::api_domain(raw.given.get(&Key::ApiDomain)?).ok();
+        let is_same = home(self) == home(held) && api(self) == api(held);
+        let token_of = |raw: &RawConfig| match &raw.given.get(&Key::Token)?.value {
+            Value::Secret(token) => Some(token.clone()),
+            _ => None,
+        };
+        let is_blank = token_of(self)?.expose_secret().trim().is_empty();
+        token_of(held).filter(|_| is_blank && is_same)
     }
 
     /// Adds what the command line says.

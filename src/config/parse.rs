@@ -12,35 +12,45 @@ use super::values::{self, Given, Value};
 
 /// Everything that is wrong with the file by itself is told at once.
 pub(super) fn parse(text: &str) -> (RawConfig, Vec<Problem>) {
-    // Any system's line ends, and what Notepad puts first.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
+    let text = normal(text);
     let (table, errors) = DeTable::parse_recoverable(&text);
-    let mut file = File { text: &text, raw: RawConfig::default(), problems: Vec::new() };
+    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+    let mut file = File { text: &text, ends, raw: RawConfig::default(), problems: Vec::new() };
     file.syntax(&errors);
-    let broken: Vec<_> = file.problems.iter().filter_map(|problem| problem.line).collect();
+    let broken: HashSet<_> = file.problems.iter().filter_map(|problem| problem.line).collect();
     // Below a broken section line nobody knows which section it is.
-    let header = broken.iter().copied().find(|line| file.line(*line).starts_with('['));
+    let header = broken.iter().copied().filter(|line| file.line(*line).starts_with('[')).min();
+    let told = file.problems.len();
     file.table(None, table.get_ref());
     // What the parser makes of a broken line is a guess: one complaint about it is enough.
-    let judged = file.problems.split_off(broken.len());
+    let judged = file.problems.split_off(told);
     let is_sure = |line| !broken.contains(&line) && header.is_none_or(|header| line < header);
     file.problems.extend(judged.into_iter().filter(|problem| problem.line.is_some_and(is_sure)));
     (file.raw, file.problems)
 }
 
+/// Without what Notepad puts first, and with line ends of one kind, whichever system's they were.
+pub(super) fn normal(text: &str) -> String {
+    text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n")
+}
+
 struct File<'a> {
     text: &'a str,
+    /// Where its lines end.
+    ends: Vec<usize>,
     raw: RawConfig,
     problems: Vec<Problem>,
 }
 
 impl File<'_> {
     fn line_at(&self, byte: usize) -> usize {
-        1 + self.text.bytes().take(byte).filter(|b| *b == b'\n').count()
+        1 + self.ends.partition_point(|end| *end < byte)
     }
 
     fn line(&self, number: usize) -> &str {
-        self.text.lines().nth(number - 1).unwrap_or_default().trim_start()
+        let start = number.checked_sub(2).and_then(|before| self.ends.get(before)).map_or(0, |end| end + 1);
+        let end = self.ends.get(number - 1).copied().unwrap_or(self.text.len());
+        self.text.get(start..end).unwrap_or_default().trim_start()
     }
 
     fn problem(&mut self, line: usize, text: impl Into<String>) {
