@@ -23,6 +23,7 @@ use anyhow::Context;
 
 use self::devices::Devices;
 use crate::capture::gstreamer::Pace;
+use crate::capture::mute::{self, Switch};
 use crate::capture::stages::{self, Source};
 use crate::cli::{self, Command, DataOptions, SpoolAction};
 use crate::clock::SystemClock;
@@ -60,15 +61,16 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
                 return take_picture(config, &source, file, out);
             }
             let run_for = args.for_s.map(Duration::from_secs);
-            record(Job { run_for, leds: args.leds, ..job(config, source, &args.data)? }, stop)
+            let mute = mute_switch(&config)?;
+            record(Job { run_for, mute, leds: args.leds, ..job(config, source, &args.data)? }, stop)
         }
         Command::Capture(args) => {
             let source = source(args.source);
             if let Some(file) = &args.snapshot {
                 return take_picture(config, &source, file, out);
             }
-            let report_to = args.report.report_to.clone();
-            record(Job { side: Side::Capture, report_to, ..job(config, source, &args.data)? }, stop)
+            let (report_to, mute) = (args.report.report_to.clone(), mute_switch(&config)?);
+            record(Job { side: Side::Capture, report_to, mute, ..job(config, source, &args.data)? }, stop)
         }
         Command::Upload(args) => {
             let report_to = args.report.report_to.clone();
@@ -95,6 +97,10 @@ fn job(config: Config, source: Source, data: &DataOptions) -> anyhow::Result<Job
 
 fn source(named: cli::Source) -> Source {
     if named == cli::Source::Test { Source::Test } else { Source::Devices }
+}
+
+fn mute_switch(config: &Config) -> anyhow::Result<Option<Box<dyn Switch>>> {
+    config.mute.as_ref().map(|switch| mute::open(switch).map_err(Into::into)).transpose()
 }
 
 fn take_picture(config: Config, source: &Source, file: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {

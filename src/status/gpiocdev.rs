@@ -1,7 +1,8 @@
-//! The status LEDs on the kernel's GPIO character device, for kernels without `/dev/gpiomem`. EDGE: the only file that
-//! uses `gpiocdev`.
+//! The status LEDs on the kernel's GPIO character device, for kernels without `/dev/gpiomem`. EDGE: with that of the
+//! mute switch the only file that uses `gpiocdev`.
 
 use std::io;
+use std::path::PathBuf;
 
 use gpiocdev::Request;
 use gpiocdev::line::Value;
@@ -21,16 +22,24 @@ impl Lines {
     /// # Errors
     /// When there is no such chip, or a pin is in use, or the device may not be opened.
     pub fn open() -> io::Result<Self> {
-        for chip in gpiocdev::chip::chips().map_err(io::Error::other)? {
-            let info = gpiocdev::Chip::from_path(&chip).and_then(|chip| chip.info()).map_err(io::Error::other)?;
-            if info.label.starts_with(CHIP_LABEL) {
-                let mut request = Request::builder();
-                request.on_chip(chip).with_consumer("listener").with_lines(&PINS.map(u32::from));
-                return request.as_output(Value::Inactive).request().map(Self).map_err(io::Error::other);
-            }
-        }
-        Err(io::Error::other("there is no GPIO chip of a Raspberry Pi"))
+        let mut request = Request::builder();
+        request.on_chip(chip()?).with_consumer("listener").with_lines(&PINS.map(u32::from));
+        request.as_output(Value::Inactive).request().map(Self).map_err(io::Error::other)
     }
+}
+
+/// The chip whose lines are numbered as BCM does.
+///
+/// # Errors
+/// When there is none: this is no Raspberry Pi.
+pub fn chip() -> io::Result<PathBuf> {
+    for chip in gpiocdev::chip::chips().map_err(io::Error::other)? {
+        let info = gpiocdev::Chip::from_path(&chip).and_then(|chip| chip.info()).map_err(io::Error::other)?;
+        if info.label.starts_with(CHIP_LABEL) {
+            return Ok(chip);
+        }
+    }
+    Err(io::Error::other("there is no GPIO chip of a Raspberry Pi"))
 }
 
 impl Pins for Lines {

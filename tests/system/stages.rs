@@ -104,3 +104,18 @@ fn what_was_refused_is_put_back_by_the_process_that_delivers() {
     assert!(jpg.exists() && jpg.with_extension("json").exists());
     end(delivering);
 }
+
+#[test]
+fn with_a_mute_switch_that_cannot_be_read_nothing_is_recorded_and_it_is_said_why() {
+    if Path::new("/dev/gpiomem").exists() {
+        eprintln!("SKIPPED: this machine has pins that can be read");
+        return;
+    }
+    let data_dir = tempdir().expect("a folder");
+    let config = data_dir.path().join("listener.toml");
+    std::fs::write(&config, "[mute]\npin = 23\n").expect("writable");
+    let output = capture(data_dir.path()).arg("--config").arg(&config).output().expect("it runs");
+    assert!(!output.status.success());
+    assert!(said(&output).contains("mute switch at pin 23 cannot be read"), "{}", said(&output));
+    assert!(!data_dir.path().join("spool").exists(), "nothing was begun");
+}
