@@ -6,27 +6,35 @@ use std::io;
 use gpiocdev::Request;
 use gpiocdev::line::Value;
 
-use super::player::{PINS, Pins};
+use super::pins::Pins;
+use crate::config::LedsConfig;
 
 /// The labels of the chips whose lines are numbered as BCM does: `pinctrl-bcm2711` on a Pi 4, `pinctrl-bcm2835` on
 /// earlier ones (Linux, drivers/pinctrl/bcm/pinctrl-bcm2835.c).
 const CHIP_LABEL: &str = "pinctrl-bcm2";
 
 /// The pins; the kernel takes them back when dropped.
-pub struct Lines(Request);
+pub struct Lines {
+    request: Request,
+    pins: [u8; 3],
+}
 
 impl Lines {
     /// Takes the pins, dark.
     ///
     /// # Errors
     /// When there is no such chip, or a pin is in use, or the device may not be opened.
-    pub fn open() -> io::Result<Self> {
+    pub fn open(leds: &LedsConfig) -> io::Result<Self> {
         for chip in gpiocdev::chip::chips().map_err(io::Error::other)? {
             let info = gpiocdev::Chip::from_path(&chip).and_then(|chip| chip.info()).map_err(io::Error::other)?;
             if info.label.starts_with(CHIP_LABEL) {
                 let mut request = Request::builder();
-                request.on_chip(chip).with_consumer("listener").with_lines(&PINS.map(u32::from));
-                return request.as_output(Value::Inactive).request().map(Self).map_err(io::Error::other);
+                request.on_chip(chip).with_consumer("listener").with_lines(&leds.pins.map(u32::from));
+                if leds.active_low {
+                    request.as_active_low();
+                }
+                let request = request.as_output(Value::Inactive).request().map_err(io::Error::other)?;
+                return Ok(Self { request, pins: leds.pins });
             }
         }
         Err(io::Error::other("there is no GPIO chip of a Raspberry Pi"))
@@ -35,8 +43,8 @@ impl Lines {
 
 impl Pins for Lines {
     fn write(&mut self, lit: [bool; 3]) -> io::Result<()> {
-        for (pin, lit) in PINS.into_iter().zip(lit) {
-            self.0.set_value(pin.into(), lit.into()).map_err(io::Error::other)?;
+        for (pin, lit) in self.pins.into_iter().zip(lit) {
+            self.request.set_value(pin.into(), lit.into()).map_err(io::Error::other)?;
         }
         Ok(())
     }
