@@ -278,6 +278,15 @@ pub const ANSWER_SHOWN: Duration = Duration::from_secs(600);
 /// That a provisioning file was taken is shown this long: its three flashes, and a pause that ends them.
 pub const TAKEN_SHOWN: Duration = Duration::from_secs(2);
 
+/// A status this old was left behind: one is written every five seconds.
+pub const STATUS_OLD: Duration = Duration::from_secs(15);
+
+/// `listener status --watch` looks this often: soon enough for someone who plugs things in and out beside it.
+pub const STATUS_WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// LEDs that cannot be had are looked for this often: udev may be late, and on a laptop there never are any.
+pub const PINS_RETRY: Duration = Duration::from_secs(10);
+
 /// A meter's line is redrawn this often: it is to move with the voice.
 pub const METER_LINES_PER_S: u64 = 10;
 

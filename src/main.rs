@@ -44,7 +44,12 @@ fn answer(password: &SecretString) -> ExitCode {
 /// Does what was asked; says whether all went well.
 fn perform(command: &Command) -> anyhow::Result<bool> {
     let stop = Arc::new(AtomicBool::new(false));
-    if let Command::Run(_) | Command::Capture(_) | Command::Upload(_) | Command::Replay(_) | Command::Meter(_) = command
+    if let Command::Run(_)
+    | Command::Capture(_)
+    | Command::Upload(_)
+    | Command::Replay(_)
+    | Command::Meter(_)
+    | Command::Indicate(_) = command
     {
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot wait for signals")?;

@@ -106,6 +106,7 @@ const PURE: &[&str] = &[
     "status/leds.rs",
     "status/line.rs",
     "status/report.rs",
+    "status/words.rs",
     "lib.rs",
     "upload/tests.rs",
     "config/tests.rs",

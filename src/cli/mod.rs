@@ -1,6 +1,7 @@
 //! The command line. It says what may be written; what values are good is for [`config`](crate::config) to judge.
 //! PURE, but for LISTENER_TOKEN, which clap looks up.
 
+mod indicate;
 mod options;
 mod stages;
 
@@ -14,6 +15,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use indicate::{IndicateArgs, StatusArgs};
 pub use options::{ApiOptions, DataOptions, DeviceOptions, FileOptions, MicrophoneOptions, SoundOptions, VideoOptions};
 
 pub use stages::{CaptureArgs, ReportOptions, UploadArgs};
@@ -56,6 +58,10 @@ pub enum Command {
     Provision(ProvisionArgs),
     /// Show what waits for delivery, what was dropped and what was refused; also while a listener is running
     Spool(SpoolArgs),
+    /// Play on the status LEDs how the stages fare, by what they report to a socket
+    Indicate(IndicateArgs),
+    /// Say what the LEDs say, why, and what to do; the exit code says whether all is well
+    Status(StatusArgs),
 }
 
 /// `listener run`
@@ -71,7 +77,7 @@ pub struct RunArgs {
     /// Take one picture into this file, as it would be recorded, and end; `-` for standard output. It needs no API
     #[arg(long, value_name = "FILE.jpg", conflicts_with = "for_s")]
     pub snapshot: Option<PathBuf>,
-    /// Light the status LEDs on a Raspberry Pi: health, attention and data at BCM pins 17, 27 and 22
+    /// Light the status LEDs on a Raspberry Pi: health, attention and data at the pins of `[leds]`, BCM 17, 27 and 22
     #[arg(long)]
     pub leds: bool,
     /// Where recordings wait.
@@ -278,7 +284,11 @@ impl Command {
             Command::Check(args) => &args.file,
             Command::Meter(args) => &args.file,
             Command::Segment(args) => &args.file,
-            Command::Devices(_) | Command::Provision(_) | Command::Spool(_) => return None,
+            Command::Devices(_)
+            | Command::Provision(_)
+            | Command::Spool(_)
+            | Command::Indicate(_)
+            | Command::Status(_) => return None,
         };
         file.config.as_deref()
     }
@@ -295,7 +305,9 @@ impl Command {
             | Command::Segment(_)
             | Command::Devices(_)
             | Command::Provision(_)
-            | Command::Spool(_) => return None,
+            | Command::Spool(_)
+            | Command::Indicate(_)
+            | Command::Status(_) => return None,
         };
         api.token_file.as_deref()
     }
@@ -311,7 +323,11 @@ impl Command {
             Command::Check(args) => args.devices.add_to(args.video.add_to(args.sound.add_to(args.api.add_to(raw)))),
             Command::Meter(args) => args.microphone.add_to(args.sound.add_to(raw)),
             Command::Segment(args) => args.sound.add_to(raw),
-            Command::Devices(_) | Command::Provision(_) | Command::Spool(_) => raw,
+            Command::Devices(_)
+            | Command::Provision(_)
+            | Command::Spool(_)
+            | Command::Indicate(_)
+            | Command::Status(_) => raw,
         }
     }
 }

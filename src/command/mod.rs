@@ -3,12 +3,14 @@
 mod axis;
 pub mod check;
 pub mod devices;
+pub mod indicate;
 pub mod meter;
 mod plot;
 pub mod provision;
 pub mod segment;
 mod snapshot;
 pub mod spool;
+pub mod status;
 mod trace;
 
 use std::env;
@@ -76,6 +78,8 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
             let report_to = args.report.report_to.clone();
             record(Job { side: Side::Upload, report_to, ..job(config, Source::Devices, &args.data)? }, stop)
         }
+        Command::Indicate(args) => indicate::run(args, Arc::new(SystemClock), stop).map(|()| true),
+        Command::Status(args) => status::run(args, &SystemClock, out),
         Command::Replay(args) => {
             let pace = if args.fast { Pace::Fast } else { Pace::Live };
             record(job(config, Source::File { path: args.recording.clone(), pace }, &args.data)?, stop)

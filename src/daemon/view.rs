@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use super::Job;
 use crate::clock::Clock;
+use crate::config::LedsConfig;
 use crate::event::{Event, Fault, News, Part, Progress};
 use crate::limits::{EVENTS_IN_FLIGHT, HEARTBEAT_INTERVAL, STATUS_FILE_INTERVAL, STATUS_TICK};
 use crate::spool::disk::Side;
 use crate::spool::{Kind, Spool};
-use crate::status::gpiocdev::Lines;
+use crate::status::file::Status;
 use crate::status::health::{Health, Observed};
 use crate::status::leds::Lights;
-use crate::status::player::{Pins, Player};
+use crate::status::player::Player;
 use crate::status::report::{Account, LastError, Report, Stage};
-use crate::status::rppal::Registers;
 use crate::status::socket::Reporter;
-use crate::status::{file, line, terminal};
+use crate::status::{file, line, pins, terminal};
 use crate::supervise::{Liveness, systemd};
 
 pub struct View {
@@ -54,7 +54,7 @@ impl View {
             liveness: Liveness::default(),
             hanging: Vec::new(),
             last_error: None,
-            leds: if job.leds { start_leds(clock) } else { None },
+            leds: if job.leds { start_leds(&job.config.leds, clock) } else { None },
             // Of two stages, neither knows all that belongs there: the indicator writes it.
             status_file: stage.is_none().then(status_file),
             reporter: stage.zip(job.report_to.as_ref().map(Reporter::to)),
@@ -86,6 +86,12 @@ impl View {
         if terminal::is_terminal() {
             terminal::show_line(&line::line(&self.progress, waiting, terminal::columns()));
         }
+        if let Some((_, due)) = &mut self.status_file
+            && now >= *due
+        {
+            *due = now + STATUS_FILE_INTERVAL;
+            self.write_status(&health, &account);
+        }
         let is_due = now >= self.heartbeat;
         if is_due || self.shown.as_ref() != Some(&health) {
             self.shown = Some(health);
@@ -94,12 +100,6 @@ impl View {
         if is_due {
             self.heartbeat = now + HEARTBEAT_INTERVAL;
             self.feed_watchdog(now);
-        }
-        if let Some((_, due)) = &mut self.status_file
-            && now >= *due
-        {
-            *due = now + STATUS_FILE_INTERVAL;
-            self.write_status();
         }
     }
 
@@ -120,14 +120,15 @@ impl View {
         if let Some(leds) = self.leds.take() {
             leds.stop();
         }
-        self.report(self.account());
-        self.write_status();
+        let account = self.account();
+        self.write_status(&Health::ended(self.progress.faults().clone()), &account);
+        self.report(account);
     }
 
     fn account(&self) -> Account {
         Account {
             progress: self.progress.clone(),
-            items: file::items(&self.spool),
+            items: file::of_spool(&self.spool),
             waiting_for_the_clock: self.spool.unsettled(),
             muted: self.muted,
             last_error: self.last_error.clone(),
@@ -140,10 +141,9 @@ impl View {
         }
     }
 
-    fn write_status(&self) {
+    fn write_status(&self, health: &Health, account: &Account) {
         let Some((path, _)) = &self.status_file else { return };
-        let now = self.clock.now();
-        if let Err(error) = file::write(path, &self.progress, self.last_error.as_ref(), &self.spool, now) {
+        if let Err(error) = Status::of(health, account, account, &*self.clock).write(path) {
             log::debug!("cannot write {}: {error}", path.display());
         }
     }
@@ -158,18 +158,8 @@ impl View {
     }
 }
 
-/// By the registers where the kernel hands them out, by the kernel where it does not.
-fn start_leds(clock: &Arc<dyn Clock>) -> Option<Player> {
-    let pins: Box<dyn Pins> = match Registers::open() {
-        Ok(pins) => Box::new(pins),
-        Err(no_registers) => match Lines::open() {
-            Ok(pins) => Box::new(pins),
-            Err(no_lines) => {
-                log::warn!("the status LEDs stay dark, they need a Raspberry Pi: {no_registers}; {no_lines}");
-                return None;
-            }
-        },
-    };
+fn start_leds(leds: &LedsConfig, clock: &Arc<dyn Clock>) -> Option<Player> {
+    let pins = pins::open(leds).inspect_err(|why| log::warn!("{why}")).ok()?;
     Some(Player::start(pins, Arc::clone(clock)))
 }
 

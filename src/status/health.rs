@@ -136,8 +136,10 @@ pub struct Health {
     pub data: Data,
     /// Whether a provisioning file was taken a moment ago.
     pub has_taken_file: bool,
-    /// Why, in a line each.
+    /// Why, in a line each, as far as it is no fault of a part.
     pub reasons: Vec<String>,
+    /// What is wrong by what the stages say themselves.
+    pub faults: BTreeMap<Part, String>,
 }
 
 impl Health {
@@ -175,20 +177,21 @@ impl Health {
         if recording == Recording::Muted {
             reasons.push("the mute switch is on".into());
         }
-        reasons.extend(faults.iter().map(|(part, text)| format!("{part}: {text}")));
         Self {
             recording,
             attention,
             data: data(observed),
             has_taken_file: matches!(observed.provisioned, Some((Provisioned::Taken, age)) if age < TAKEN_SHOWN),
             reasons,
+            faults: faults.into_iter().map(|(part, text)| (part, text.to_owned())).collect(),
         }
     }
 
-    /// Of a listener that has ended.
-    pub fn ended() -> Self {
+    /// Of a listener that has ended, with what was wrong then.
+    pub fn ended(faults: BTreeMap<Part, String>) -> Self {
         let voice = Voice::Absent;
-        Self::of(&Observed { is_configured: true, capture: voice, upload: voice, provisioned: None })
+        let observed = Observed { is_configured: true, capture: voice, upload: voice, provisioned: None };
+        Self { faults, ..Self::of(&observed) }
     }
 
     /// Whether camera and microphone record, and nobody has anything to do.
@@ -261,7 +264,7 @@ mod tests {
         assert!(alone(&account).is_well());
         account.progress.add(&Event::Fault(Fault::new(Part::Camera, "unplugged")));
         assert_eq!(alone(&account).recording, Recording::One);
-        assert_eq!(alone(&account).reasons, ["camera: unplugged"]);
+        assert_eq!(alone(&account).faults[&Part::Camera], "unplugged");
         assert!(!alone(&account).is_well());
     }
 
@@ -357,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_listener_that_has_ended_is_off_and_not_at_fault() {
-        let health = Health::ended();
+        let health = Health::ended(BTreeMap::new());
         assert_eq!((health.recording, health.data), (Recording::NotStarted, Data::Nothing));
         assert!(health.attention.is_empty() && !health.is_well());
     }

@@ -179,7 +179,7 @@ pub const CARD: [Meaning; 18] = [
 ];
 
 /// What there is to do when all is well.
-const NOTHING: &str = "nothing";
+pub const NOTHING: &str = "nothing";
 
 const fn row(
     led: &'static str,
@@ -298,6 +298,8 @@ impl Playing {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// How often a pattern goes from dark to lit in a time.
@@ -345,7 +347,8 @@ mod tests {
             for (recording, data) in recording.into_iter().flat_map(|recording| data.map(|data| (recording, data))) {
                 for has_taken_file in [false, true] {
                     let attention = attention.into_iter().collect();
-                    let health = Health { recording, attention, data, has_taken_file, reasons: Vec::new() };
+                    let ended = Health::ended(BTreeMap::new());
+                    let health = Health { recording, attention, data, has_taken_file, ..ended };
                     shown.extend(Lights::of(&health).meanings().map(|row| row.expect("on the card")));
                 }
             }
@@ -358,7 +361,7 @@ mod tests {
 
     #[test]
     fn the_most_urgent_code_wins() {
-        let mut health = Health::ended();
+        let mut health = Health::ended(BTreeMap::new());
         for (attention, pattern) in [
             (Attention::Disk, Pattern::blinks(7)),
             (Attention::Token, Pattern::blinks(5)),
@@ -374,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_taken_is_three_flashes_of_all_at_once() {
-        let health = Health { has_taken_file: true, ..Health::ended() };
+        let health = Health { has_taken_file: true, ..Health::ended(BTreeMap::new()) };
         let mut playing = Playing::dark(Duration::from_secs(7));
         let start = Duration::from_millis(7_770);
         playing.change(Lights::of(&health), start);

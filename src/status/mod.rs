@@ -9,9 +9,11 @@ mod journal;
 pub mod ledger;
 pub mod leds;
 pub mod line;
+pub mod pins;
 pub mod player;
 pub mod report;
 #[cfg(feature = "device")]
 pub mod rppal;
 pub mod socket;
 pub mod terminal;
+pub mod words;

@@ -5,20 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 use super::leds::{Lights, Playing};
+use super::pins::Pins;
 use crate::clock::Clock;
 use crate::supervise::named;
-
-/// BCM numbers of health, attention, data (design, `[leds]`): pins 11, 13 and 15 of the header, beside each other.
-pub const PINS: [u8; 3] = [17, 27, 22];
-
-/// Three LEDs that can be lit: health, attention, data. Dropped, they are dark.
-pub trait Pins: Send {
-    /// Lights and darkens them.
-    ///
-    /// # Errors
-    /// When the pins cannot be reached any more.
-    fn write(&mut self, lit: [bool; 3]) -> io::Result<()>;
-}
 
 /// The thread that plays. It wakes when an LED changes, or is to show something else, and not otherwise.
 #[derive(Debug)]

@@ -2,28 +2,35 @@
 
 use std::io;
 
-use rppal::gpio::{Error, Gpio, OutputPin};
+use rppal::gpio::{Error, Gpio, OutputPin, Pin};
 
-use super::player::{PINS, Pins};
+use super::pins::{Pins, levels};
+use crate::config::LedsConfig;
 
 /// The pins; when dropped they are what they were before.
-pub struct Registers([OutputPin; 3]);
+pub struct Registers {
+    pins: [OutputPin; 3],
+    active_low: bool,
+}
 
 impl Registers {
     /// Takes the pins, dark.
     ///
     /// # Errors
     /// When this is no Raspberry Pi, or its GPIO registers cannot be reached (`/dev/gpiomem`).
-    pub fn open() -> Result<Self, Error> {
+    pub fn open(leds: &LedsConfig) -> Result<Self, Error> {
         let gpio = Gpio::new()?;
-        let [health, attention, data] = PINS.map(|pin| gpio.get(pin).map(|pin| pin.into_output_low()));
-        Ok(Self([health?, attention?, data?]))
+        let LedsConfig { pins, active_low } = *leds;
+        let take = |pin: Pin| if active_low { pin.into_output_high() } else { pin.into_output_low() };
+        let [health, attention, data] = pins.map(|pin| gpio.get(pin).map(take));
+        Ok(Self { pins: [health?, attention?, data?], active_low })
     }
 }
 
 impl Pins for Registers {
     fn write(&mut self, lit: [bool; 3]) -> io::Result<()> {
-        self.0.iter_mut().zip(lit).for_each(|(pin, lit)| if lit { pin.set_high() } else { pin.set_low() });
+        let levels = levels(lit, self.active_low);
+        self.pins.iter_mut().zip(levels).for_each(|(pin, high)| if high { pin.set_high() } else { pin.set_low() });
         Ok(())
     }
 }

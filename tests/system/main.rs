@@ -5,6 +5,7 @@ mod cut_short;
 mod end_to_end;
 mod faults;
 mod hearing;
+mod indicate;
 mod journal;
 mod media;
 mod meter;

@@ -1,0 +1,114 @@
+//! What the LEDs say, in words. PURE.
+
+use std::fmt::Write;
+
+use super::file::{Led, Status};
+use super::leds::NOTHING;
+
+/// The LEDs as they are, why, and what to do. Texts come from other processes: no line of theirs gets at the terminal as
+/// anything but text.
+pub fn told(status: &Status) -> String {
+    let mut text = String::new();
+    let width = |of: fn(&Led) -> &str| status.leds.iter().map(|led| of(led).chars().count()).max().unwrap_or_default();
+    let (names, looks) = (width(|led| &led.led), width(|led| &led.looks));
+    for led in &status.leds {
+        line(&mut text, &format!("{:names$}  {:looks$}  {}", led.led, led.looks, led.says));
+    }
+    text.push('\n');
+    let faults = status.faults.iter().map(|(part, fault)| format!("{part}: {fault}"));
+    section(&mut text, "why", status.reasons.iter().cloned().chain(faults));
+    section(
+        &mut text,
+        "to do",
+        status.leds.iter().map(|led| led.remedy.clone()).filter(|remedy| !remedy.starts_with(NOTHING)),
+    );
+    let counts = [("utterances", &status.utterances), ("clips", &status.clips), ("pictures", &status.pictures)];
+    let counts = counts.map(|(kind, items)| format!("{} {kind}", items.waiting));
+    section(&mut text, "waiting", [counts.join(", ")].into_iter());
+    text
+}
+
+fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {
+    for (at, content) in lines.enumerate() {
+        let title = if at == 0 { title } else { "" };
+        line(text, &format!("{title:8} {content}"));
+    }
+}
+
+fn line(text: &mut String, content: &str) {
+    let content: String = content.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{}", content.trim_end());
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::event::{Event, Fault, Part};
+    use crate::spool::Kind;
+    use crate::status::health::{Health, Observed, Voice};
+    use crate::status::report::{Account, Items, Provisioned};
+
+    fn told_of(observed: &Observed<'_>, account: &Account) -> String {
+        let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+        told(&Status::of(&Health::of(observed), account, account, &clock))
+    }
+
+    fn account() -> Account {
+        let mut account = Account::default();
+        account.progress.add(&Event::Recording(Part::Microphone));
+        account.progress.add(&Event::Recording(Part::Camera));
+        account.items.insert(Kind::Clip, Items { waiting: 12, ..Items::default() });
+        account
+    }
+
+    #[test]
+    fn it_says_what_the_leds_do_why_and_what_to_do() {
+        let mut account = account();
+        account
+            .progress
+            .add(&Event::Fault(Fault::new(Part::Api, "https://api.example.org refuses\x1b[2J connections")));
+        let expected = "\
+health     steady           camera and microphone are recording
+attention  4 blinks, pause  the API or its storage cannot be reached
+data       flicker          delivering
+
+why      API: https://api.example.org refuses [2J connections
+to do    check the network and `api_domain`; nothing is lost meanwhile
+waiting  0 utterances, 12 clips, 0 pictures
+";
+        assert_eq!(told_of(&Observed::alone(&account), &account), expected);
+    }
+
+    #[test]
+    fn where_all_is_well_there_is_nothing_to_do() {
+        let account = Account { items: Default::default(), ..account() };
+        let expected = "\
+health     steady  camera and microphone are recording
+attention  off     nothing to do
+data       off     nothing waiting
+
+waiting  0 utterances, 0 clips, 0 pictures
+";
+        assert_eq!(told_of(&Observed::alone(&account), &account), expected);
+    }
+
+    #[test]
+    fn the_flashes_of_all_three_are_one_line() {
+        let account = account();
+        let provisioned = Some((&Provisioned::Taken, std::time::Duration::ZERO));
+        let text = told_of(&Observed { provisioned, ..Observed::alone(&account) }, &account);
+        assert!(text.starts_with("all three  three short flashes  the provisioning file was taken\n"), "{text}");
+    }
+
+    #[test]
+    fn a_silent_stage_is_named_with_where_to_look() {
+        let account = account();
+        let text = told_of(&Observed { upload: Voice::Silent, ..Observed::alone(&account) }, &account);
+        assert!(text.contains("journalctl -u listener-upload"), "{text}");
+        assert!(text.contains("attention  steady"), "{text}");
+    }
+}
