@@ -1,6 +1,7 @@
 //! `listener indicate` and `listener status`: real processes, real sockets; the senders are the tests.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use listener::event::{Event, Fault, Part};
 use listener::status::report::{Account, Provisioned, Report, Stage};
 use listener::status::socket::Reporter;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
@@ -73,9 +75,8 @@ impl Indicator {
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    fn signal(&mut self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().expect("kill runs");
-        assert!(sent.success());
+    fn signal(&mut self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).expect("it runs");
         self.process.wait().expect("it ends");
     }
 }
@@ -85,13 +86,18 @@ fn configure(dir: &Path) {
 }
 
 fn start_in(dir: &Path) -> Child {
+    indicate_in(dir).spawn().expect("it starts")
+}
+
+fn indicate_in(dir: &Path) -> Command {
     let mut indicate = bare("indicate");
     for (option, name) in
         [("--config", "listener.toml"), ("--listen", "indicate.sock"), ("--status_file", "status.json")]
     {
         indicate.arg(option).arg(dir.join(name));
     }
-    indicate.stderr(Stdio::null()).spawn().expect("it starts")
+    indicate.stderr(Stdio::null());
+    indicate
 }
 
 fn account(events: &[Event]) -> Box<Account> {
@@ -174,16 +180,58 @@ fn an_indicator_that_was_killed_comes_back_and_one_that_was_stopped_leaves_the_l
     let stage = indicator.reporter();
     stage.send(capture());
     indicator.wait_for(&["steady", "off", "off"]);
-    indicator.signal("-KILL");
+    indicator.signal(Signal::KILL);
     indicator.process = start_in(indicator.dir.path());
     indicator.wait_for(&["slow blink", "off", "off"]);
     let disk = account(&[Event::Fault(Fault::new(Part::Disk, "full"))]);
     stage.send(Report::Stage { stage: Stage::Upload, account: disk });
     indicator.wait_for(&["slow blink", "7 blinks, pause", "off"]);
-    indicator.signal("-TERM");
+    indicator.signal(Signal::TERM);
     indicator.wait_for(&["off", "off", "off"]);
     let (is_well, told) = indicator.told(&[]);
     assert!(!is_well && told.contains("disk: full"), "{told}");
+}
+
+#[test]
+fn a_capture_that_is_killed_is_missed() {
+    let indicator = Indicator::start(true);
+    let mut capture = bare("capture")
+        .args(["--source", "test", "--video_length", "1", "--width", "160", "--height", "120", "--data_dir"])
+        .arg(indicator.path("data"))
+        .arg("--report_to")
+        .arg(indicator.path("indicate.sock"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let health = |looks: &'static str| move |status: &Value| status["leds"][0]["looks"] == looks;
+    indicator.wait_until("it records", health("steady"));
+    indicator.wait_until("and counts", |status| status["pictures"]["recorded"].as_u64() >= Some(1));
+    capture.kill().and_then(|()| capture.wait()).expect("it ran");
+    indicator.wait_until("off, and a fault", |status| health("off")(status) && status["leds"][1]["looks"] == "steady");
+}
+
+#[test]
+fn the_service_manager_is_told_that_it_is_up_what_it_shows_and_that_it_goes_on() {
+    let dir = tempdir().expect("a folder");
+    let manager = UnixDatagram::bind(dir.path().join("notify")).expect("a socket");
+    manager.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket");
+    let indicate = indicate_in(dir.path()).env("NOTIFY_SOCKET", dir.path().join("notify")).spawn();
+    let mut indicator = Indicator { dir, process: indicate.expect("it starts") };
+    let mut told = String::new();
+    let mut hear_until = |what: &str| {
+        while !told.contains(what) {
+            let mut letter = [0; 1000];
+            let length = manager.recv(&mut letter).unwrap_or_else(|error| panic!("{what}: {error}; {told}"));
+            told += &String::from_utf8_lossy(&letter[..length]);
+        }
+        told.clear();
+    };
+    hear_until("STATUS=health off; attention fast blink; data off");
+    hear_until("READY=1");
+    hear_until("WATCHDOG=1");
+    hear_until("WATCHDOG=1");
+    indicator.signal(Signal::TERM);
+    hear_until("STOPPING=1");
 }
 
 #[test]
@@ -209,7 +257,7 @@ fn a_status_that_is_missing_or_was_left_behind_is_said_to_be() {
     indicator.reporter().send(capture());
     indicator.reporter().send(upload());
     indicator.wait_for(&["steady", "off", "off"]);
-    indicator.signal("-KILL");
+    indicator.signal(Signal::KILL);
     let written = fs::read_to_string(indicator.path("status.json")).expect("a status");
     let mut status: Value = serde_json::from_str(&written).expect("JSON");
     // Of another start of the machine: as old as can be.
