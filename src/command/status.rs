@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -23,7 +24,8 @@ struct Found {
     /// Whether whoever wrote it is still there.
     current: bool,
     /// Since it was written; none if that was before the machine was started.
-    age_s: Option<u64>,
+    #[serde(skip)]
+    age: Option<Duration>,
     status: Status,
 }
 
@@ -61,9 +63,9 @@ fn newest(files: &[PathBuf], clock: &dyn Clock) -> Option<Found> {
         let status = Status::read(file).inspect_err(|error| log::debug!("{}: {error}", file.display())).ok()?;
         let age = status.age(clock);
         let current = age.is_some_and(|age| age < STATUS_OLD);
-        Some(Found { file: file.clone(), current, age_s: age.map(|age| age.as_secs()), status })
+        Some(Found { file: file.clone(), current, age, status })
     };
-    files.iter().filter_map(read).min_by_key(|found| found.age_s.unwrap_or(u64::MAX))
+    files.iter().filter_map(read).min_by_key(|found| found.age.unwrap_or(Duration::MAX))
 }
 
 fn shown(found: Option<&Found>, files: &[PathBuf], json: bool) -> String {

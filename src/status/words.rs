@@ -17,15 +17,19 @@ pub fn told(status: &Status) -> String {
     text.push('\n');
     let faults = status.faults.iter().map(|(part, fault)| format!("{part}: {fault}"));
     section(&mut text, "why", status.reasons.iter().cloned().chain(faults));
-    section(
-        &mut text,
-        "to do",
-        status.leds.iter().map(|led| led.remedy.clone()).filter(|remedy| !remedy.starts_with(NOTHING)),
-    );
+    section(&mut text, "to do", remedies(&status.leds).into_iter().map(str::to_owned));
     let counts = [("utterances", &status.utterances), ("clips", &status.clips), ("pictures", &status.pictures)];
     let counts = counts.map(|(kind, items)| format!("{} {kind}", items.waiting));
     section(&mut text, "waiting", [counts.join(", ")].into_iter());
     text
+}
+
+/// Why an LED is off is said by one that is not, if any asks for something.
+fn remedies(leds: &[Led]) -> Vec<&str> {
+    let asking = leds.iter().filter(|led| !led.remedy.starts_with(NOTHING));
+    let (off, lit): (Vec<_>, Vec<_>) = asking.partition(|led| led.looks == "off");
+    let telling = if lit.is_empty() { off } else { lit };
+    telling.into_iter().map(|led| led.remedy.as_str()).collect()
 }
 
 fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {
@@ -94,6 +98,14 @@ data       off     nothing waiting
 waiting  0 utterances, 0 clips, 0 pictures
 ";
         assert_eq!(told_of(&Observed::alone(&account), &account), expected);
+    }
+
+    #[test]
+    fn nobody_is_sent_to_the_power_supply_of_a_box_that_waits_for_a_file() {
+        let voice = Voice::Absent;
+        let observed = Observed { is_configured: false, capture: voice, upload: voice, provisioned: None };
+        let text = told_of(&observed, &Account::default());
+        assert!(text.contains("\nto do    plug in a stick with `listener.toml` on it\nwaiting"), "{text}");
     }
 
     #[test]
