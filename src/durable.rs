@@ -48,6 +48,15 @@ pub fn publish(finished: &Path, target: &Path) -> io::Result<()> {
     relocate(finished, target)
 }
 
+/// Adds to the end of a file, durably; the first time it is made, for its owner alone.
+pub fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let is_new = !path.exists();
+    let mut file = File::options().create(true).append(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    if is_new { sync_parent(path) } else { Ok(()) }
+}
+
 /// Makes durable what another writer has written to a file so far; `is_new`: and that the file is there.
 pub fn flush(path: &Path, is_new: bool) -> io::Result<()> {
     File::open(path)?.sync_data()?;

@@ -1,9 +1,11 @@
 //! The sound stage: from a source to utterances.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{SoundSource, SourceError};
 use crate::event::{Event, Part};
+use crate::limits::SAMPLE_RATE_HZ;
 use crate::segment::{Gauge, Heard, Hearing, Settings};
 use crate::spool::Recording;
 
@@ -19,9 +21,14 @@ pub fn listen(
     keep: &dyn Fn(Recording),
 ) -> Result<(), SourceError> {
     let mut hearing = Hearing::new(settings);
+    // How much has been handed over of what is being said.
+    let handed = Cell::new(0);
     let on_heard = |heard| match heard {
         Heard::Began => tell(Event::SpeechStarted),
-        Heard::Utterance { start, end, samples } => keep(Recording::Speech { start, end, samples }),
+        Heard::Utterance { start, end, samples } => {
+            handed.set(0);
+            keep(Recording::Speech { start, end, samples });
+        }
     };
     let mut first = true;
     let result = loop {
@@ -34,6 +41,7 @@ pub fn listen(
                     tell(Event::Recording(Part::Microphone));
                 }
                 hearing.push(&chunk, on_heard);
+                hand_over(&hearing, &handed, keep);
                 let Gauge { level, threshold, .. } = hearing.gauge();
                 tell(Event::Level { rms: level, threshold, speaking: hearing.is_speaking() });
             }
@@ -42,5 +50,18 @@ pub fn listen(
         }
     };
     hearing.finish(on_heard);
+    hand_over(&hearing, &handed, keep);
     result
+}
+
+/// A second of speech at a time, so that a power cut loses no more; and word that it was none.
+fn hand_over(hearing: &Hearing, handed: &Cell<usize>, keep: &dyn Fn(Recording)) {
+    match hearing.being_said() {
+        Some((start, samples)) if samples.len() >= handed.get() + SAMPLE_RATE_HZ as usize => {
+            keep(Recording::SpeechSoFar { start, from: handed.get(), samples: samples[handed.get()..].to_vec() });
+            handed.set(samples.len());
+        }
+        None if handed.replace(0) > 0 => keep(Recording::NoSpeech),
+        _ => {}
+    }
 }

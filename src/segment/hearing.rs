@@ -85,6 +85,12 @@ impl Hearing {
         }
     }
 
+    /// When the first sample was taken of what is being said, and its samples so far.
+    pub fn being_said(&self) -> Option<(Timestamp, &[i16])> {
+        let (start, samples) = self.segmenter.being_said()?;
+        Some((self.clock.time_of(self.segment_origin + start)?, samples))
+    }
+
     /// What is made of the newest sound.
     pub fn gauge(&self) -> Gauge {
         self.segmenter.gauge()
@@ -153,6 +159,16 @@ mod tests {
         let after = (0..100).map(|i| chunk(10_000 + i * 20, if i < 25 { 5000 } else { 10 }));
         let heard = hear(&mut hearing, before.chain(after));
         assert_eq!(bounds(&heard), [(at(200), at(1000)), (at(10_000), at(10_700))]);
+    }
+
+    #[test]
+    fn what_is_being_said_can_be_had_before_it_is_over() {
+        let mut hearing = Hearing::new(SETTINGS);
+        hear(&mut hearing, (0..100).map(|i| chunk(i * 20, if i >= 50 { 5000 } else { 10 })));
+        let (start, samples) = hearing.being_said().expect("someone speaks");
+        assert_eq!((start, samples.len()), (at(700), 1300 * 16));
+        hear(&mut hearing, (100..150).map(|i| chunk(i * 20, 10)));
+        assert_eq!(hearing.being_said(), None);
     }
 
     #[test]

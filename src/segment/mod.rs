@@ -237,6 +237,14 @@ impl Segmenter {
         matches!(self.state, State::Speaking(_))
     }
 
+    /// The number of the first sample of what is being said, and its samples so far.
+    pub fn being_said(&self) -> Option<(u64, &[i16])> {
+        match &self.state {
+            State::Speaking(speech) => Some((speech.start, &speech.samples)),
+            State::Quiet(_) => None,
+        }
+    }
+
     /// What is made of the newest window.
     pub fn gauge(&self) -> Gauge {
         self.judge.gauge()

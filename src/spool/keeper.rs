@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Cursor};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +13,10 @@ use uuid::Uuid;
 use super::books::Books;
 use super::disk::{Room, short};
 use super::wall::{Reading, WallHistory};
-use super::{Dated, Item, Kind, Recorded, Spool, SpoolError, Wall};
+use super::{Dated, Item, Kind, Recorded, Spool, SpoolError, Wall, name};
 use crate::capture::Seen;
 use crate::clock::Clock;
+use crate::durable;
 use crate::event::{Event, Fault, Part};
 use crate::limits::{CLOCK_PATIENCE, GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, SAMPLE_RATE_HZ};
 
@@ -33,6 +35,17 @@ pub enum Recording {
         /// The sound.
         samples: Vec<i16>,
     },
+    /// What is being said, as far as it was heard: kept until it is over, lest the power goes.
+    SpeechSoFar {
+        /// When its first sample was taken.
+        start: Timestamp,
+        /// How many samples of it came before.
+        from: usize,
+        /// Those that came since.
+        samples: Vec<i16>,
+    },
+    /// What was being said was no speech after all.
+    NoSpeech,
     /// Something seen.
     Seen(Seen),
 }
@@ -47,6 +60,8 @@ pub struct Keeper {
     runs: BTreeSet<Uuid>,
     history: WallHistory,
     next_index: u32,
+    /// The file of what is being said.
+    so_far: Option<PathBuf>,
     track_cluster: String,
     shortage: Shortages,
     /// Monotonic.
@@ -70,12 +85,14 @@ impl Keeper {
             runs: BTreeSet::from([uid]),
             history: WallHistory::default(),
             next_index: 0,
+            so_far: None,
             track_cluster: track_cluster.into(),
             shortage: Shortages::default(),
             began,
             clock_is_late: false,
             remembered,
         };
+        keeper.take_up_speech();
         keeper.begin(uid);
         keeper.look_at_clocks();
         keeper
@@ -92,6 +109,8 @@ impl Keeper {
         self.look_at_clocks();
         let (kind, result) = match recording {
             Recording::Speech { start, end, samples } => (Kind::Utterance, self.keep_speech(start, end, &samples)),
+            Recording::SpeechSoFar { start, from, samples } => return self.keep_so_far(start, from, &samples),
+            Recording::NoSpeech => return self.spool.forget_speech(self.so_far.take()),
             Recording::Seen(Seen::Picture { uid, taken, jpeg }) => {
                 let dated = self.date(Item::Picture { uid, taken });
                 (Kind::Picture, self.spool.admit_bytes(dated, &jpeg))
@@ -205,12 +224,41 @@ impl Keeper {
             path: self.spool.scratch().into(),
             source,
         })?;
-        let track_id = format!("T-{}-{}", self.track_cluster, Uuid::new_v4().simple());
+        let track_id = self.new_track_id();
         let item = Item::Utterance { uid: self.uid, index: self.next_index, start, end, track_id };
         // The number is used up even if the item cannot be kept: two rows of one number stop the server's chain.
         self.next_index += 1;
         let dated = self.date(item);
-        self.spool.admit_bytes(dated, &wav)
+        let so_far = self.so_far.take();
+        self.spool.admit_speech(dated, &wav, so_far.as_deref())
+    }
+
+    fn new_track_id(&self) -> String {
+        format!("T-{}-{}", self.track_cluster, Uuid::new_v4().simple())
+    }
+
+    /// A card that is full or slow is told of by what is finished; here nothing is lost but a help.
+    fn keep_so_far(&mut self, start: Timestamp, from: usize, samples: &[i16]) {
+        if from == 0 {
+            self.so_far = Some(self.spool.scratch().join(name::unfinished_speech(self.uid, self.next_index, start)));
+        }
+        let Some(file) = &self.so_far else { return };
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        if let Err(error) = durable::append(file, &bytes) {
+            log::debug!("cannot keep what is being said: {error}");
+            self.spool.forget_speech(self.so_far.take());
+        }
+    }
+
+    /// What was being said when the power went is an utterance up to its last whole second.
+    fn take_up_speech(&self) {
+        for file in self.spool.unfinished_speech() {
+            let track_id = self.new_track_id();
+            match self.spool.adopt_speech(&file, track_id, wav) {
+                Ok(()) => log::info!("what was being said when the program was cut off is kept"),
+                Err(error) => log::warn!("what was being said when the program was cut off: {}", error.line()),
+            }
+        }
     }
 }
 

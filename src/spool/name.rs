@@ -181,6 +181,20 @@ pub fn parse_unfinished_clip(file: &str) -> Option<(Uuid, Timestamp)> {
     (unfinished_clip(run, start) == file).then_some((run, start))
 }
 
+/// The name of the file of what is being said, while it is: its samples, little-endian.
+pub fn unfinished_speech(run: Uuid, index: u32, start: Timestamp) -> String {
+    format!("speech_{}_{index}_{}.pcm", Stamp::Utc(start.as_microsecond()), run.simple())
+}
+
+/// The run, the number and the start of what was being said, by the name of its file.
+pub fn parse_unfinished_speech(file: &str) -> Option<(Uuid, u32, Timestamp)> {
+    let mut fields = file.strip_prefix("speech_")?.strip_suffix(".pcm")?.splitn(3, '_');
+    let Stamp::Utc(us) = Stamp::parse(fields.next()?)? else { return None };
+    let (index, run) = (fields.next()?.parse().ok()?, Uuid::try_parse(fields.next()?).ok()?);
+    let start = Timestamp::from_microsecond(us).ok()?;
+    (unfinished_speech(run, index, start) == file).then_some((run, index, start))
+}
+
 /// The file's own name, as the rows of the API give it: `{index}-{YYYYmmddHHMMSS of the end}.wav`,
 /// `{YYYY-MM-DD_HH-MM-SS of the start}.mp4`, `{second}.jpg` (api-contract, "What the consumers need" 1, 5, 6).
 pub fn api_file(item: &Item) -> String {
@@ -285,6 +299,16 @@ mod tests {
         assert_eq!(parse_unfinished_clip(&file), Some((UID, start)));
         for strange in ["", "clip.mp4", ".tmpAbCdEf", &file.replace("clip", "picture"), &file.replace("mp4", "jpg")] {
             assert_eq!(parse_unfinished_clip(strange), None, "{strange}");
+        }
+    }
+
+    #[test]
+    fn the_file_of_what_is_being_said_tells_its_run_its_number_and_its_start() {
+        let start = time("2026-11-22T10:15:18.250001Z");
+        let file = unfinished_speech(UID, 7, start);
+        assert_eq!(parse_unfinished_speech(&file), Some((UID, 7, start)));
+        for strange in ["", "speech_.pcm", ".tmpAbCdEf", &file.replace("_7_", "_07_"), &file.replace("pcm", "wav")] {
+            assert_eq!(parse_unfinished_speech(strange), None, "{strange}");
         }
     }
 

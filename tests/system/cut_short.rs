@@ -1,4 +1,4 @@
-//! A clip that was being recorded when the power went: what is whole of it is delivered.
+//! What was being recorded when the power went: what is whole of it is delivered.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,6 +71,43 @@ fn a_clip_cut_short_by_a_power_cut_is_delivered_up_to_its_last_whole_second() {
     assert_eq!(media::discover(&file).1, 1);
     assert_eq!(media::play(&file) as f64, (said_s * RATE).round());
     assert!(fs::read_dir(data_dir.path().join("spool/scratch")).expect("a folder").next().is_none());
+}
+
+#[test]
+fn what_was_being_said_when_the_power_went_is_delivered_up_to_its_last_whole_second() {
+    let (api, data_dir) = (DemoApi::start(&[]), tempdir().expect("a folder"));
+    // A pause longer than the silences of the test sound: the voice goes on and on.
+    let voice = ["--pause", "2000", "--timeout", "30000", "--width", "160", "--height", "120"];
+    let mut listening = listener("run", &api, data_dir.path())
+        .args(["--source", "test"])
+        .args(voice)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let began = Instant::now();
+    let bytes = loop {
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing is kept of what is being said");
+        std::thread::sleep(Duration::from_millis(50));
+        let Ok(scratch) = fs::read_dir(data_dir.path().join("spool/scratch")) else { continue };
+        let speech = scratch.flatten().find(|entry| entry.file_name().to_string_lossy().starts_with("speech_"));
+        match speech.and_then(|entry| entry.metadata().ok()).map(|file| file.len()) {
+            Some(bytes) if bytes >= 3 * 32_000 => break bytes,
+            _ => {}
+        }
+    };
+    listening.kill().expect("SIGKILL");
+    listening.wait().expect("it is gone");
+    let output = listener("run", &api, data_dir.path())
+        .args(["--source", "test", "--for", "1", "--width", "160", "--height", "120"])
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("what was being said when the program was cut off is kept"), "{}", said(&output));
+    assert_eq!(api.summary()["faults"], Value::Array(vec![]));
+    let rows = api.rows("audio");
+    let length_s = time(&rows[0], "end_time").duration_since(time(&rows[0], "start_time")).as_secs_f64();
+    // It was killed a moment after it was looked at.
+    assert!(length_s >= (bytes / 32_000) as f64 && length_s.fract() == 0.0, "{length_s} s of {bytes} bytes");
 }
 
 #[test]

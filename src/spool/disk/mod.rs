@@ -1,6 +1,7 @@
 //! The spool's folder. EDGE.
 
 mod aside;
+mod cut_short;
 pub(super) mod open;
 mod shared;
 #[cfg(test)]

@@ -1,25 +1,23 @@
 //! Taking up what an earlier run has left, and what is remembered from one run to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::{Condvar, Mutex};
 
-use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::shared::{self, Side};
 use super::{Contents, Doing, Folders, Spool, SpoolError};
-use crate::clock::signed;
 use crate::durable;
 use crate::spool::books::Books;
 use crate::spool::budget::{Budget, Disk};
 use crate::spool::name::{self, Stamp};
 use crate::spool::placement::{Placement, RunClock};
-use crate::spool::{Backlog, Dated, Item, ItemName, Kind, Listing, Recorded, Wall, adopt};
+use crate::spool::{Backlog, ItemName, Kind, Listing};
 
 /// What was found when the spool was opened.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +138,12 @@ impl Spool {
         each_file(&self.folders.scratch, |file| leftovers.push(file.to_owned()))?;
         for file in leftovers {
             let path = self.folders.scratch.join(&file);
-            match self.adopt(&file, &words)? {
+            if let Some((run, ..)) = name::parse_unfinished_speech(&file) {
+                // For the keeper, which numbers utterances.
+                needed.insert(run);
+                continue;
+            }
+            match self.adopt_clip(&file, &words)? {
                 Some(run) => {
                     found.adopted += 1;
                     needed.insert(run);
@@ -152,32 +155,6 @@ impl Spool {
             }
         }
         self.folders.forget_words(words, &needed)
-    }
-
-    /// Keeps what is whole of a clip that was being written (durability rule 3). Gives its run, if anything is. A clip in
-    /// `items/` without a manifest is not looked at: it may have been delivered, and its row must not be posted again.
-    fn adopt(&self, file: &str, words: &[RunClock]) -> Result<Option<Uuid>, SpoolError> {
-        let Some((uid, start)) = name::parse_unfinished_clip(file) else { return Ok(None) };
-        let path = self.folders.scratch.join(file);
-        let mut clip = File::options().read(true).write(true).open(&path).doing("open", &path)?;
-        let Some(whole) = adopt::whole(&mut clip) else { return Ok(None) };
-        clip.set_len(whole.bytes).doing("shorten", &path)?;
-        // As in a clip that ends by itself: its last frame may be over a moment after the minute.
-        let minute = Timestamp::from_second((start.as_second().div_euclid(60) + 1) * 60).unwrap_or(Timestamp::MAX);
-        let end = (start + signed(whole.length)).min(minute);
-        // It is from the last run there was.
-        let word = words.iter().find(|word| word.run == uid).or(words.iter().max_by_key(|word| word.boot_number));
-        let (boot, offset_us, wall) = match word {
-            None => (Uuid::nil(), 0, Wall::Known),
-            Some(RunClock { boot, true_us: Some(us), .. }) => (*boot, *us, Wall::Known),
-            Some(RunClock { boot, provisional_us, .. }) => (*boot, *provisional_us, Wall::Provisional),
-        };
-        let recorded = Recorded { boot, uptime_us: start.as_microsecond() - offset_us };
-        match self.admit_file(Dated { item: Item::Clip { uid, start, end }, recorded, wall }, &path) {
-            // There may be room at the next start.
-            Err(SpoolError::Full { .. }) => Ok(Some(uid)),
-            other => other.map(|_| Some(word.map_or(uid, |word| word.run))),
-        }
     }
 
     pub(super) fn keep_word(&self, word: &RunClock) -> Result<(), SpoolError> {

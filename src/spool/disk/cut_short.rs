@@ -1,0 +1,184 @@
+//! What was being recorded when the power went (durability rule 3): a clip, and what was being said.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::open::each_file;
+use super::{Doing, Spool, SpoolError};
+use crate::clock::signed;
+use crate::durable;
+use crate::limits::SAMPLE_RATE_HZ;
+use crate::spool::placement::RunClock;
+use crate::spool::{Dated, Item, Recorded, Wall, adopt, name};
+
+impl Spool {
+    /// Keeps what is whole of a clip that was being written. Gives its run, if anything is. A clip in `items/` without a
+    /// manifest is not looked at: it may have been delivered, and its row must not be posted again.
+    pub(super) fn adopt_clip(&self, file: &str, words: &[RunClock]) -> Result<Option<Uuid>, SpoolError> {
+        let Some((uid, start)) = name::parse_unfinished_clip(file) else { return Ok(None) };
+        let path = self.folders.scratch.join(file);
+        let mut clip = File::options().read(true).write(true).open(&path).doing("open", &path)?;
+        let Some(whole) = adopt::whole(&mut clip) else { return Ok(None) };
+        clip.set_len(whole.bytes).doing("shorten", &path)?;
+        // As in a clip that ends by itself: its last frame may be over a moment after the minute.
+        let minute = Timestamp::from_second((start.as_second().div_euclid(60) + 1) * 60).unwrap_or(Timestamp::MAX);
+        let end = (start + signed(whole.length)).min(minute);
+        let (dated, run) = dated(Item::Clip { uid, start, end }, words);
+        match self.admit_file(dated, &path) {
+            // There may be room at the next start.
+            Err(SpoolError::Full { .. }) => Ok(Some(uid)),
+            other => other.map(|_| Some(run)),
+        }
+    }
+
+    /// The files of what was being said.
+    pub fn unfinished_speech(&self) -> Vec<PathBuf> {
+        let scratch = &self.folders.scratch;
+        let mut files = Vec::new();
+        let see = |file: &str| files.extend(name::parse_unfinished_speech(file).map(|_| scratch.join(file)));
+        match each_file(scratch, see) {
+            Ok(()) => files,
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Makes an utterance of what was being said, up to its last whole second. `wav` makes a file of samples.
+    pub fn adopt_speech(
+        &self,
+        path: &Path,
+        track_id: String,
+        wav: impl Fn(&[i16]) -> io::Result<Vec<u8>>,
+    ) -> Result<(), SpoolError> {
+        let parsed = path.file_name().and_then(|file| name::parse_unfinished_speech(&file.to_string_lossy()));
+        let Some((uid, index, start)) = parsed else { return Ok(()) };
+        let bytes = fs::read(path).doing("read", path)?;
+        let seconds = bytes.len() / 2 / SAMPLE_RATE_HZ as usize;
+        let whole = &bytes[..seconds * SAMPLE_RATE_HZ as usize * 2];
+        if whole.is_empty() {
+            return durable::remove(path).doing("remove", path);
+        }
+        let samples: Vec<_> = whole.chunks_exact(2).map(|sample| i16::from_le_bytes([sample[0], sample[1]])).collect();
+        let wav = wav(&samples).doing("make a WAV of", path)?;
+        let end = start + SignedDuration::from_secs(seconds as i64);
+        let (dated, _) = dated(Item::Utterance { uid, index, start, end, track_id }, &self.folders.words()?);
+        self.admit_speech(dated, &wav, Some(path)).map(drop)
+    }
+
+    /// Keeps an utterance. What was kept of it while it was being said goes before its manifest comes: it is never there
+    /// twice, since two rows of one utterance stop the server's chain.
+    pub fn admit_speech(&self, dated: Dated, wav: &[u8], so_far: Option<&Path>) -> Result<super::Room, SpoolError> {
+        self.admit(dated, wav.len() as u64, |media| {
+            self.write(&self.folders.scratch, media, wav)?;
+            so_far.map_or(Ok(()), durable::remove)
+        })
+    }
+
+    /// What was being said is over, and no utterance.
+    pub fn forget_speech(&self, so_far: Option<PathBuf>) {
+        if let Some(Err(error)) = so_far.as_deref().map(durable::remove_volatile) {
+            log::debug!("cannot remove what was no speech: {error}");
+        }
+    }
+}
+
+/// An item of an earlier run, by what that has left word of, and the run whose word it is.
+fn dated(item: Item, words: &[RunClock]) -> (Dated, Uuid) {
+    let uid = item.uid();
+    // It is from the last run there was.
+    let word = words.iter().find(|word| word.run == uid).or(words.iter().max_by_key(|word| word.boot_number));
+    let (boot, offset_us, wall) = match word {
+        None => (Uuid::nil(), 0, Wall::Known),
+        Some(RunClock { boot, true_us: Some(us), .. }) => (*boot, *us, Wall::Known),
+        Some(RunClock { boot, provisional_us, .. }) => (*boot, *provisional_us, Wall::Provisional),
+    };
+    let recorded = Recorded { boot, uptime_us: item.start().as_microsecond() - offset_us };
+    (Dated { item, recorded, wall }, word.map_or(uid, |word| word.run))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::durable::power;
+    use crate::spool::{Keeper, Kind, Recording};
+
+    const SECOND: usize = SAMPLE_RATE_HZ as usize;
+
+    fn start() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).expect("in range")
+    }
+
+    fn keeper(dir: &Path) -> (Keeper, Arc<Spool>) {
+        let spool = Arc::new(Spool::open(dir).expect("opens").0);
+        let clock = Arc::new(ManualClock::at(start() + SignedDuration::from_secs(9)));
+        (Keeper::new(Arc::clone(&spool), Uuid::new_v4(), "CLUSTER", clock), spool)
+    }
+
+    fn so_far(from: usize, samples: usize) -> Recording {
+        Recording::SpeechSoFar { start: start(), from, samples: vec![7; samples] }
+    }
+
+    fn over(samples: usize) -> Recording {
+        let end = start() + SignedDuration::from_millis(samples as i64 / 16);
+        Recording::Speech { start: start(), end, samples: vec![7; samples] }
+    }
+
+    fn lengths_s(spool: &Spool) -> Vec<f64> {
+        std::iter::from_fn(|| spool.take(Duration::ZERO, || Duration::ZERO))
+            .map(|name| spool.load(&name).expect("loads").item)
+            .map(|item| item.end().duration_since(item.start()).as_secs_f64())
+            .collect()
+    }
+
+    #[test]
+    fn what_was_being_said_when_the_power_went_is_an_utterance_up_to_its_last_whole_second() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mut cut_off, spool) = keeper(dir.path());
+        cut_off.keep(so_far(0, SECOND + 320), &|_| {});
+        cut_off.keep(so_far(SECOND + 320, SECOND + 100), &|_| {});
+        drop((cut_off, spool));
+        let (_, spool) = keeper(dir.path());
+        assert_eq!(lengths_s(&spool), [2.0]);
+        assert!(spool.unfinished_speech().is_empty());
+    }
+
+    #[test]
+    fn what_was_said_to_its_end_or_was_no_speech_is_not_there_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mut first, spool) = keeper(dir.path());
+        for recording in [so_far(0, SECOND), over(SECOND * 2), so_far(0, SECOND), Recording::NoSpeech] {
+            first.keep(recording, &|_| {});
+        }
+        drop((first, spool));
+        let (_, spool) = keeper(dir.path());
+        assert_eq!(lengths_s(&spool), [2.0]);
+    }
+
+    #[test]
+    fn wherever_the_power_fails_at_the_end_of_an_utterance_it_is_never_there_twice() {
+        let mut kept = Vec::new();
+        for operations in 1..=12 {
+            let dir = tempfile::tempdir().expect("a folder");
+            let (mut cut_off, spool) = keeper(dir.path());
+            cut_off.keep(so_far(0, SECOND), &|_| {});
+            power::watch();
+            power::fail_after(operations);
+            cut_off.keep(over(SECOND * 2), &|_| {});
+            power::restore(|| operations % 2 == 0);
+            drop((cut_off, spool));
+            let (_, spool) = keeper(dir.path());
+            assert!(spool.waiting(Kind::Utterance) <= 1, "after {operations} operations");
+            kept.extend(lengths_s(&spool));
+        }
+        // Until the file of what was said so far is gone, its whole seconds; from its manifest on, all of it; in the few
+        // milliseconds between, nothing.
+        assert!(kept.is_sorted() && kept.contains(&1.0) && kept.contains(&2.0) && kept.len() >= 8, "{kept:?}");
+    }
+}
