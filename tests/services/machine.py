@@ -1,0 +1,158 @@
+"""A virtual machine with a root shell, sticks to plug in, and a power switch. Emulated, so that it runs anywhere."""
+
+import base64
+import json
+import pathlib
+import shlex
+import socket
+import subprocess
+import time
+
+MEMORY_MB = 1536
+# Emulated, everything takes five to twenty times as long, and other work may share the cores.
+BOOT_S = 300
+COMMAND_S = 120
+
+
+class Failed(AssertionError):
+    """A command in the machine that did not end well."""
+
+
+class Channel:
+    """A Unix socket on which lines come and go."""
+
+    def __init__(self, path, patience_s):
+        deadline = time.monotonic() + patience_s
+        while True:
+            self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(str(path))
+                break
+            except OSError:
+                self.socket.close()
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        self.rest = b""
+
+    def line(self, patience_s):
+        deadline = time.monotonic() + patience_s
+        while b"\n" not in self.rest:
+            self.socket.settimeout(max(0.01, deadline - time.monotonic()))
+            read = self.socket.recv(1 << 16)
+            if not read:
+                raise EOFError("the machine has gone")
+            self.rest += read
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line
+
+    def send(self, line):
+        self.socket.settimeout(COMMAND_S)
+        self.socket.sendall(line + b"\n")
+
+
+class Machine:
+    """Starts from a root that is left as it is: what is written goes to an overlay in `folder`."""
+
+    def __init__(self, base, folder):
+        self.folder = pathlib.Path(folder)
+        disk, monitor, shell = (self.folder / name for name in ("disk.qcow2", "monitor", "shell"))
+        backing = ["-b", str(base / "root.img"), "-F", "raw"]
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(disk)], check=True)
+        self.console = self.folder / "console.log"
+        self.process = subprocess.Popen(
+            ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
+            + ["-m", str(MEMORY_MB), "-nodefaults", "-display", "none", "-serial", f"file:{self.console}"]
+            + ["-kernel", str(base / "vmlinuz"), "-initrd", str(base / "initrd.img")]
+            + ["-append", "root=/dev/vda rw console=ttyS0 mitigations=off quiet"]
+            + ["-drive", f"file={disk},format=qcow2,if=virtio,cache=unsafe"]
+            + ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"]
+            + ["-device", "qemu-xhci,id=usb", "-qmp", f"unix:{monitor},server=on,wait=off"]
+            # It only says that it would have reset: this machine may stand still for longer than its dog waits.
+            + ["-device", "i6300esb", "-action", "watchdog=none"]
+            + ["-device", "virtio-serial-pci", "-chardev", f"socket,id=shell,path={shell},server=on,wait=off"]
+            + ["-device", "virtserialport,chardev=shell,name=shell"]
+        )
+        self.monitor = Channel(monitor, 10)
+        self.monitor.line(10)
+        self.tell("qmp_capabilities")
+        self.shell = Channel(shell, 10)
+        self.wait_for_shell()
+
+    def wait_for_shell(self):
+        try:
+            while self.shell.line(BOOT_S) != b"ready":
+                pass
+        except OSError as error:
+            said = self.console.read_text(errors="replace")[-4000:]
+            raise Failed(f"no shell within {BOOT_S} s; the console said:\n{said}") from error
+
+    def tell(self, command, **arguments):
+        """A command for the emulator."""
+        self.monitor.send(json.dumps({"execute": command, "arguments": arguments}).encode())
+        while True:
+            answer = json.loads(self.monitor.line(COMMAND_S))
+            if "error" in answer:
+                raise Failed(f"{command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def attempt(self, script, patience_s=COMMAND_S):
+        """Runs a shell script as root. Gives its exit code and what it said."""
+        self.shell.send(b"%d %s" % (patience_s, base64.b64encode(script.encode())))
+        code, said = self.shell.line(patience_s + 60).split(b" ")
+        return int(code), base64.b64decode(said).decode(errors="replace")
+
+    def run(self, script, patience_s=COMMAND_S):
+        """Runs a shell script that has to succeed. Gives what it said."""
+        code, said = self.attempt(script, patience_s)
+        if code:
+            raise Failed(f"exit code {code} of: {script}\n{said}")
+        return said.strip()
+
+    def wait_until(self, script, patience_s=COMMAND_S):
+        """Waits until a shell script succeeds. Gives what it said."""
+        wait = f"until {{ {script}\n}} >/run/waited 2>&1; do sleep 0.3; done; cat /run/waited"
+        code, said = self.attempt(wait, patience_s)
+        if code:
+            _, waited = self.attempt("cat /run/waited; systemctl --no-pager --plain list-units 'listener*'; "
+                                     "journalctl -b --no-pager -n 40 -u 'listener*'")
+            raise Failed(f"not within {patience_s} s: {script}\n{waited}")
+        return said.strip()
+
+    def put(self, path, text):
+        """Writes a file."""
+        self.run(f"mkdir -p {shlex.quote(str(pathlib.PurePosixPath(path).parent))}\n"
+                 f"echo {base64.b64encode(text.encode()).decode()} | base64 -d >{shlex.quote(path)}")
+
+    def plug_in(self, name, image):
+        """Plugs in a USB stick."""
+        file = {"driver": "file", "filename": str(image)}
+        self.tell("blockdev-add", **{"node-name": name, "driver": "raw", "file": file})
+        self.tell("device_add", driver="usb-storage", bus="usb.0", id=name, drive=name, removable=True)
+
+    def pull_out(self, name):
+        """Pulls a stick out, at once."""
+        self.tell("device_del", id=name)
+        deadline = time.monotonic() + COMMAND_S
+        while True:
+            try:
+                return self.tell("blockdev-del", **{"node-name": name})
+            except Failed:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    def reboot(self):
+        """Shuts down in good order, and starts again."""
+        self.attempt("systemctl --no-block reboot")
+        self.wait_for_shell()
+
+    def cut_power(self):
+        """Stops in the middle of everything, and starts again."""
+        self.tell("system_reset")
+        self.wait_for_shell()
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
