@@ -175,8 +175,10 @@ impl Keeper {
             self.erase()?;
         }
         let held = self.state.held()?;
-        let renewed = self.state.renew(held.as_ref()).context("cannot write what the services read")?;
-        self.tell(renewed);
+        match self.state.renew(held.as_ref()) {
+            Ok(renewed) => self.tell(renewed),
+            Err(error) => log::error!("cannot write what the services read: {error}"),
+        }
         if held.as_ref().is_some_and(|held| held.config.wifi.is_some()) {
             say(systemctl::start(&self.wifi_unit));
         }
@@ -205,10 +207,10 @@ impl Keeper {
 
     fn take(&self, settings: &Settings) -> anyhow::Result<()> {
         self.state.take(settings).context("cannot keep the settings")?;
-        let renewed = self.state.renew(Some(settings)).context("cannot write what the services read")?;
+        let renewed = self.state.renew(Some(settings));
         // Even where nothing changed but the token, which is not in what all may read.
-        self.tell(Renewed { settings: true, ..renewed });
-        Ok(())
+        self.tell(Renewed { settings: true, wifi: renewed.as_ref().is_ok_and(|renewed| renewed.wifi) });
+        renewed.map(drop).context("the settings are kept, but what the services read could not all be written")
     }
 
     fn forget(&self, erase_recordings: bool) -> anyhow::Result<()> {

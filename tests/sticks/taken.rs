@@ -141,3 +141,17 @@ fn wifi_that_somebody_has_set_up_by_hand_is_left_alone_until_a_file_says_otherwi
     assert_eq!(appliance.provision("--boot", folder(&without).path()).1, Some(Provisioned::Taken));
     assert_eq!(fs::read_to_string(appliance.path("wpa/wlan0.conf")).expect("there"), "network={}");
 }
+
+#[test]
+fn without_a_place_for_wifi_settings_that_is_told_and_the_rest_holds() {
+    let mut appliance = Appliance::new();
+    fs::write(appliance.path("wpa"), "a file where a folder should be").expect("writable");
+    let dir = folder(&good());
+    let (_, told) = appliance.provision("--boot", dir.path());
+    assert!(
+        matches!(&told, Some(Provisioned::Failed(why)) if why.starts_with("the settings are kept, but")),
+        "{told:?}"
+    );
+    assert!(appliance.public().is_some_and(|text| text.contains("home_id = 3")));
+    assert_eq!(appliance.orders(), ["--no-block restart -- a.service b.service"]);
+}
