@@ -5,8 +5,10 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
+
+use tempfile::NamedTempFile;
 
 /// Writes `bytes` to `target`, which appears whole or not at all; a file that was there is replaced.
 /// `scratch_dir` must be on the same file system. Nobody but its owner may read it.
@@ -22,7 +24,25 @@ pub fn write_with_mode(scratch_dir: &Path, target: &Path, bytes: &[u8], mode: u3
 
 /// The same, but that it is there becomes durable only with the next file of its folder. What is in it is durable now.
 pub fn write_before_another(scratch_dir: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let file = tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(scratch_dir)?;
+    fill(tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(scratch_dir)?, target, bytes)
+}
+
+/// As [`write()`], with the rights and the owner of the file that is replaced, so far as the file system has such; a new
+/// file may be read by all, whatever the process's umask.
+pub fn write_for_others(scratch_dir: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = NamedTempFile::new_in(scratch_dir)?;
+    let replaced = fs::symlink_metadata(target).ok().filter(|metadata| metadata.is_file());
+    let mode = replaced.as_ref().map_or(0o644, |metadata| metadata.permissions().mode() & 0o777);
+    if let Some(replaced) = replaced {
+        // FAT has neither, and a service may lack the right: then it is root's, as before.
+        let _ = fchown(file.as_file(), Some(replaced.uid()), Some(replaced.gid()));
+    }
+    let _ = file.as_file().set_permissions(Permissions::from_mode(mode));
+    fill(file, target, bytes)?;
+    sync_parent(target)
+}
+
+fn fill(file: NamedTempFile, target: &Path, bytes: &[u8]) -> io::Result<()> {
     perform(Operation::Write(file.path()), || file.as_file().write_all(bytes))?;
     perform(Operation::SyncFile(file.path()), || file.as_file().sync_all())?;
     let temporary = file.into_temp_path();
@@ -91,6 +111,15 @@ pub fn remove_all(paths: &[impl AsRef<Path>]) -> io::Result<()> {
         }
     }
     removed.map_or(Ok(()), sync_parent)
+}
+
+/// Removes a folder and all that is in it, durably; one that is already gone is no error. Links are not followed.
+pub fn remove_tree(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_parent(path),
+    }
 }
 
 /// Removes a file, but not durably: a power cut may bring it back. One that is already gone is no error.

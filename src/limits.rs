@@ -15,6 +15,15 @@ pub const CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 50;
 /// A `listener.toml` with every setting and a comment on each is a few KiB; a stick may hold anything.
 pub const MAX_CONFIG_BYTES: u64 = 64 * 1024;
 
+/// Names at the top of a stick that are looked at: FAT holds 512 there, and thousands are read in a moment.
+pub const MAX_TOP_ENTRIES: usize = 10_000;
+
+/// Looking at a stick: one that spins up or is full takes a second or two, and a person waits at the LEDs.
+pub const STICK_READ_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Leaving the answer on it; both together stay under the ten seconds in which a person is to see something.
+pub const STICK_WRITE_PATIENCE: Duration = Duration::from_secs(4);
+
 /// So many things to put right are told at once: whoever has put them right asks again.
 pub const TOLD_PROBLEMS: usize = 30;
 
@@ -294,6 +303,7 @@ pub const METER_LINES_PER_S: u64 = 10;
 pub const PLOT_COLUMNS: usize = 1_600;
 
 const _: () = {
+    assert!(STICK_READ_PATIENCE.as_secs() + STICK_WRITE_PATIENCE.as_secs() < 10);
     assert!(*TIMEOUT_MS.start() < *TIMEOUT_MS.end());
     assert!(CHUNK_SAMPLES.is_multiple_of(WINDOW_SAMPLES));
     assert!(SPEECH_RESERVE_BYTES < CLIP_RESERVE_BYTES && CLIP_RESERVE_BYTES < PICTURE_RESERVE_BYTES);

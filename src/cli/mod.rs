@@ -3,6 +3,7 @@
 
 mod indicate;
 mod options;
+mod provision;
 mod stages;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
 
 pub use indicate::{IndicateArgs, StatusArgs};
 pub use options::{ApiOptions, DataOptions, DeviceOptions, FileOptions, MicrophoneOptions, SoundOptions, VideoOptions};
+pub use provision::ProvisionArgs;
 
 pub use stages::{CaptureArgs, ReportOptions, UploadArgs};
 
@@ -54,7 +56,7 @@ pub enum Command {
     Meter(MeterArgs),
     /// Show the utterances in a recording, as the live path would find them
     Segment(SegmentArgs),
-    /// Say whether a provisioning file would be taken, and what to put right if not
+    /// Take the settings in a listener.toml from a stick or the boot partition, or say whether one would be taken
     Provision(ProvisionArgs),
     /// Show what waits for delivery, what was dropped and what was refused; also while a listener is running
     Spool(SpoolArgs),
@@ -125,14 +127,6 @@ pub struct ReplayArgs {
     /// How to watch.
     #[command(flatten)]
     pub video: VideoOptions,
-}
-
-/// `listener provision`
-#[derive(Debug, Args)]
-pub struct ProvisionArgs {
-    /// The file to look at; nothing is changed
-    #[arg(long, value_name = "FILE")]
-    pub check: PathBuf,
 }
 
 /// `listener devices`

@@ -40,7 +40,7 @@ use crate::spool::disk::Side;
 pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> anyhow::Result<bool> {
     let config = configure(command)?;
     match command {
-        Command::Provision(args) => provision::check(&args.check, out),
+        Command::Provision(args) => provision::run(args, out),
         Command::Devices(args) => Devices::find(&config.video)?.print(args.json, out).map(|()| true),
         Command::Run(_) | Command::Capture(_) | Command::Check(_) | Command::Meter(_)
             if config.audio.microphone == "list" =>

@@ -29,7 +29,8 @@ pub fn answer(outcome: &Outcome) -> String {
             format!("The Listener has forgotten {all}.\n\nTo use it again, plug in a stick with its settings.")
         }
         Outcome::NotValid(problems) => refusal(problems),
-        Outcome::Failed(why) => format!("The Listener could not take this listener.toml: {why}."),
+        Outcome::Unfit(why) => format!("There is no listener.toml that can be taken: {why}."),
+        Outcome::Failed(why) => format!("This listener.toml is good, and could not be taken: {why}."),
     }
 }
 

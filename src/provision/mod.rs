@@ -5,6 +5,11 @@
 //! ```
 
 mod answer;
+pub mod apply;
+pub mod folder;
+pub mod systemctl;
+pub mod usb;
+pub mod wifi;
 
 pub use answer::{answer, forecast};
 
@@ -26,6 +31,7 @@ pub enum Wanted {
 pub struct Settings {
     /// As the program works with them.
     pub config: Config,
+    /// As they were written.
     raw: RawConfig,
 }
 
@@ -67,7 +73,7 @@ pub fn judge(bytes: &[u8], held: Option<&Settings>) -> Result<Wanted, Problems> 
 #[derive(Debug)]
 pub enum Change {
     /// Its settings hold already.
-    Nothing,
+    Nothing(Box<Settings>),
     /// Its settings take the place of what is held.
     Take(Box<Settings>),
     /// What is held is to be forgotten.
@@ -81,7 +87,7 @@ impl Change {
             Wanted::Reset(reset) => Self::Reset(reset),
             Wanted::Settings(settings) => {
                 let is_held = held.is_some_and(|held| held.whole().expose_secret() == settings.whole().expose_secret());
-                if is_held { Self::Nothing } else { Self::Take(settings) }
+                if is_held { Self::Nothing(settings) } else { Self::Take(settings) }
             }
         }
     }
@@ -103,7 +109,9 @@ pub enum Outcome {
     Forgotten(FactoryReset),
     /// It is not taken.
     NotValid(Problems),
-    /// It is good, or cannot be read, and the box cannot do as it asks: why, and what to do.
+    /// It is no file, or not called as it should be: why, and what to do.
+    Unfit(String),
+    /// It is good, and the box cannot do as it asks: why, and what to do.
     Failed(String),
 }
 
