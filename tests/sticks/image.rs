@@ -17,7 +17,8 @@ pub const KINDS: [(&str, &str, &[&str]); 3] = [
     ("ext4", "mkfs.ext4", &["-q", "-F", "-E", "root_owner=1000:1000"]),
 ];
 
-fn run(program: &str, args: &[&str]) -> String {
+/// Runs one of the system's programs, which not everybody has in their path; what it said.
+pub fn run(program: &str, args: &[&str]) -> String {
     let path = std::env::var("PATH").expect("a path") + ":/usr/sbin:/sbin";
     let output = Command::new(program)
         .args(args)
