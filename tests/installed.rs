@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::Parser;
+use listener::cli::Cli;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/usr/lib/systemd/system");
 /// Ten times the exposure, out of a hundred, that a service may have (`systemd-analyze security`).
@@ -60,6 +63,21 @@ fn the_list_names_every_file_of_the_folder_and_none_that_is_gone() {
 fn services() -> Vec<String> {
     let names = fs::read_dir(UNITS).expect("readable").map(|entry| entry.expect("readable").file_name());
     names.filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(".service")).collect()
+}
+
+#[test]
+fn the_program_understands_what_the_units_tell_it() {
+    let mut understood = 0;
+    for service in services() {
+        let unit = fs::read_to_string(Path::new(UNITS).join(&service)).expect("readable");
+        for command in unit.lines().filter_map(|line| line.strip_prefix("ExecStart=")) {
+            if let Err(error) = Cli::try_parse_from(command.split_whitespace()) {
+                panic!("{service}: {error}");
+            }
+            understood += 1;
+        }
+    }
+    assert_eq!(understood, services().len());
 }
 
 /// What `systemd-analyze` says of a unit of ours; `None`, visibly, where there is no systemd to ask.

@@ -55,17 +55,24 @@ class Machine:
     """Starts from a root that is left as it is: what is written goes to an overlay in `folder`."""
 
     def __init__(self, base, folder):
-        self.folder = pathlib.Path(folder)
-        disk, monitor, shell = (self.folder / name for name in ("disk.qcow2", "monitor", "shell"))
-        backing = ["-b", str(base / "root.img"), "-F", "raw"]
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(disk)], check=True)
-        self.console = self.folder / "console.log"
+        self.base, self.folder = pathlib.Path(base), pathlib.Path(folder)
+        self.disk, self.console = self.folder / "disk.qcow2", self.folder / "console.log"
+        backing = ["-b", str(self.base / "root.img"), "-F", "raw"]
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(self.disk)], check=True)
+        self.start()
+
+    def start(self):
+        """Power on. Each time by an emulator of its own: one that resets itself is several times slower from then on."""
+        monitor, shell = self.folder / "monitor", self.folder / "shell"
+        for socket_file in (monitor, shell):
+            socket_file.unlink(missing_ok=True)
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
-            + ["-m", str(MEMORY_MB), "-nodefaults", "-display", "none", "-serial", f"file:{self.console}"]
-            + ["-kernel", str(base / "vmlinuz"), "-initrd", str(base / "initrd.img")]
+            + ["-m", str(MEMORY_MB), "-nodefaults", "-no-reboot", "-display", "none", "-serial", f"file:{self.console}"]
+            + ["-kernel", str(self.base / "vmlinuz"), "-initrd", str(self.base / "initrd.img")]
             + ["-append", "root=/dev/vda rw console=ttyS0 mitigations=off quiet"]
-            + ["-drive", f"file={disk},format=qcow2,if=virtio,cache=unsafe"]
+            # What the machine has written is there after a power cut, as on a disk; what it has not is lost with its memory.
+            + ["-drive", f"file={self.disk},format=qcow2,if=virtio,cache=unsafe"]
             + ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"]
             + ["-device", "qemu-xhci,id=usb", "-qmp", f"unix:{monitor},server=on,wait=off"]
             # It only says that it would have reset: this machine may stand still for longer than its dog waits.
@@ -77,13 +84,10 @@ class Machine:
         self.monitor.line(10)
         self.tell("qmp_capabilities")
         self.shell = Channel(shell, 10)
-        self.wait_for_shell()
-
-    def wait_for_shell(self):
         try:
             while self.shell.line(BOOT_S) != b"ready":
                 pass
-        except OSError as error:
+        except (OSError, EOFError) as error:
             said = self.console.read_text(errors="replace")[-4000:]
             raise Failed(f"no shell within {BOOT_S} s; the console said:\n{said}") from error
 
@@ -145,13 +149,14 @@ class Machine:
 
     def reboot(self):
         """Shuts down in good order, and starts again."""
-        self.attempt("systemctl --no-block reboot")
-        self.wait_for_shell()
+        self.shell.send(b"%d %s" % (COMMAND_S, base64.b64encode(b"systemctl --no-block reboot")))
+        self.process.wait(BOOT_S)
+        self.start()
 
     def cut_power(self):
         """Stops in the middle of everything, and starts again."""
-        self.tell("system_reset")
-        self.wait_for_shell()
+        self.stop()
+        self.start()
 
     def stop(self):
         self.process.kill()
