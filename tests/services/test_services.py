@@ -55,7 +55,7 @@ def test_the_package_is_installed_on_a_running_system(machine, request, tmp_path
 
 
 def test_it_boots_without_a_failed_unit_or_a_cycle(machine):
-    # Sound and pictures come from the program itself: what devices need is tried further below.
+    # Sound and pictures come from the program itself: this machine has no devices.
     unit = machine.run(f"cat /usr/lib/systemd/system/{CAPTURE}.service")
     command = re.search("^ExecStart=.*$", unit, re.MULTILINE)[0]
     machine.put(f"/etc/systemd/system/{CAPTURE}.service.d/source.conf", f"[Service]\nExecStart=\n{command} --source test\n")
@@ -195,20 +195,6 @@ def test_everything_arrives_once(machine, api):
     for kind, twice in (("utterances", "duplicate_rows"), ("utterances", "duplicate_tasks"), ("clips", "duplicate_rows")):
         assert summary[kind][twice] == 0, summary
     print(summary)
-
-
-def test_it_records_from_devices_under_the_same_rights(machine, api):
-    # The kernel's own camera and a sound card whose two ends are joined.
-    machine.run("modprobe vivid n_devs=1 node_types=0x1; modprobe snd-aloop; udevadm settle")
-    machine.run(f"rm -r /etc/systemd/system/{CAPTURE}.service.d; systemctl daemon-reload")
-    # A tone, a second on and a second off, is speech enough to a level.
-    machine.put("/run/tone.sh", "while :; do timeout 2 speaker-test -D hw:Loopback,1 -c 2 -r 48000 -F S16_LE -t sine -f 440; sleep 2; done")
-    machine.run("systemd-run --unit tone bash /run/tone.sh")
-    machine.run(f"systemctl start {CAPTURE}", 300)
-    wait_for_more(api, patience_s=300)
-    said = machine.run(f"journalctl --boot --no-pager --unit {CAPTURE}")
-    print(re.findall("(?:camera|microphone): .*", said))
-    machine.run(f"systemctl stop tone {CAPTURE}")
 
 
 def test_removed_it_stops_and_purged_it_forgets_the_token(machine, api):
