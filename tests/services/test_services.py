@@ -181,6 +181,22 @@ def test_it_stops_and_starts_in_good_order(machine, api):
     wait_for_more(api)
 
 
+def test_what_claims_to_be_a_keyboard_gives_no_orders(machine):
+    boot = machine.run("cat /proc/sys/kernel/random/boot_id")
+    machine.tell("device_add", driver="usb-kbd", bus="usb.0", id="keyboard")
+    machine.wait_until("grep 'QEMU USB Keyboard' /proc/bus/input/devices")
+    orders = [["power"], ["sleep"], ["alt", "sysrq", "b"], *[["ctrl", "alt", "delete"]] * 8]
+    for keys in orders:
+        machine.tell("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
+    # It has come to where it would have been obeyed.
+    machine.wait_until("journalctl --boot --no-pager _PID=1 | grep 'Received SIGINT'")
+    assert machine.run("cat /proc/sys/kernel/random/boot_id") == boot
+    assert machine.run("systemctl list-jobs --no-legend --plain") in ("", "No jobs running.")
+    for unit in STAGES:
+        assert of(machine, unit, "ActiveState") == "active"
+    machine.tell("device_del", id="keyboard")
+
+
 def test_a_power_cut_loses_no_settings_and_sends_nothing_twice(machine, api):
     machine.cut_power()
     wait_for_more(api, patience_s=400)
