@@ -213,6 +213,19 @@ def test_everything_arrives_once(machine, api):
     print(summary)
 
 
+def test_it_records_from_devices_under_the_same_rights(machine, api):
+    # The kernel's own camera, and a sound card whose two ends are joined; a tone without end is cut every five seconds.
+    machine.run("modprobe vivid n_devs=1 node_types=0x1; modprobe snd-aloop; udevadm settle")
+    machine.run("systemd-run --unit tone speaker-test -D plughw:Loopback,1 -c 2 -t sine -f 440")
+    machine.run(f"rm -r /etc/systemd/system/{CAPTURE}.service.d; systemctl daemon-reload")
+    machine.run("printf '[audio]\\ntimeout = 5000\\n' >>/var/lib/listener/public/listener.toml")
+    machine.run(f"systemctl restart {CAPTURE}", 300)
+    wait_for_more(api)
+    said = machine.run("listener status")
+    assert "camera and microphone are recording" in said
+    machine.run("systemctl stop tone")
+
+
 def test_removed_it_stops_and_purged_it_forgets_the_token(machine, api):
     machine.run("dpkg --remove listener", 300)
     assert machine.run("systemctl list-units --plain --no-legend 'listener*'") == ""
