@@ -13,7 +13,8 @@ from machine import Machine
 
 def pytest_addoption(parser):
     for name in ("--base", "--package", "--demo-api"):
-        parser.addoption(name, required=True, type=pathlib.Path)
+        # Whole: a disk's backing file is looked for from where the disk is.
+        parser.addoption(name, required=True, type=lambda path: pathlib.Path(path).resolve())
 
 
 class Api:
