@@ -70,14 +70,20 @@ pub struct Stages {
 }
 
 impl Capture {
-    /// Starts the sources anew, under a run of their own.
     fn start(&mut self) -> anyhow::Result<()> {
         if let Some(outlets) = &mut self.outlets {
-            outlets.stop = Arc::new(AtomicBool::new(false));
-            outlets.uid = Uuid::new_v4();
             self.sources = stages::start(&self.source, &self.config, outlets)?;
         }
         Ok(())
+    }
+
+    /// Under a run of their own: the API names what is seen by the second, and one may come twice.
+    fn start_again(&mut self) -> anyhow::Result<()> {
+        if let Some(outlets) = &mut self.outlets {
+            outlets.stop = Arc::default();
+            outlets.uid = Uuid::new_v4();
+        }
+        self.start()
     }
 
     fn stop(&self) {
@@ -181,7 +187,7 @@ impl Stages {
                 )
             }
             Phase::Muted if !is_muted => {
-                capture.start()?;
+                capture.start_again()?;
                 Phase::Recording
             }
             unchanged => unchanged,

@@ -77,13 +77,13 @@ impl View {
                 }
             }
         }
-        let waiting = Kind::ALL.map(|kind| self.spool.waiting(kind)).iter().sum();
         let account = self.account();
         let health = Health::of(&Observed::alone(&account));
         if let Some(leds) = &self.leds {
             leds.show(Lights::of(&health));
         }
         if terminal::is_terminal() {
+            let waiting = account.waiting() as usize;
             terminal::show_line(&line::line(&self.progress, waiting, terminal::columns()));
         }
         if let Some((_, due)) = &mut self.status_file

@@ -37,7 +37,8 @@ pub struct Renewed {
 }
 
 impl State {
-    /// Opens the state folder, which is made if it is not there, and waits while another holds it. What was being written when the power went is removed.
+    /// Opens the state folder, which is made if it is not there, and waits while another holds it. What was being written
+    /// when the power went is removed.
     ///
     /// # Errors
     /// When it cannot be written.
