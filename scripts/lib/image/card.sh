@@ -21,6 +21,9 @@ cp -R --no-preserve=ownership "$parts/root/." "$root/"
 : >"$root/etc/machine-id"
 mkdir -p "$root/data" "$root/boot/firmware"
 ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
+# It would offer SSH by other ways than the network.
+mkdir -p "$root/etc/systemd/system-generators"
+ln -s /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"
 # shellcheck disable=SC2046 # a list of units
 inside systemctl --quiet mask $(sed '/^#/d' "$parts/masked")
 inside systemctl --quiet set-default multi-user.target
@@ -43,6 +46,8 @@ cp "$parts/boot/config.txt" "$parts/boot/cmdline.txt" "$boot/"
 rm -rf "${root:?}"/var "${root:?}"/boot "$root/usr/lib/linux-image-$kernel" "$root/usr/lib/raspi-firmware" \
     "$root/usr/sbin/policy-rc.d" "$root/listener.deb" "$root"/etc/*- "$root/etc/.pwd.lock" "$root"/etc/ssh/ssh_host_* \
     "$root"/etc/wpa_supplicant/* "$root/usr/share/doc"
+# By the date of this file, SOURCE_DATE_EPOCH, the clock begins at the first start, which knows no other (systemd(1)).
+touch "$root/usr/lib/clock-epoch"
 mkdir -p "$root/boot/firmware" "$root/var/cache" "$root/var/lib" "$root/var/log" "$root/var/tmp"
 chmod 1777 "$root/var/tmp"
 
