@@ -21,14 +21,14 @@ cp -R --no-preserve=ownership "$parts/root/." "$root/"
 : >"$root/etc/machine-id"
 mkdir -p "$root/data" "$root/boot/firmware"
 ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
-# It would offer SSH by other ways than the network.
-mkdir -p "$root/etc/systemd/system-generators"
-ln -s /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"
 # shellcheck disable=SC2046 # a list of units
 inside systemctl --quiet mask $(sed '/^#/d' "$parts/masked")
 inside systemctl --quiet set-default multi-user.target
 inside systemctl --quiet enable systemd-networkd.service systemd-resolved.service systemd-timesyncd.service \
     appliance-data.service appliance-host-name.service appliance-ssh.path
+# It looks for virtual machines' sockets, and fails where there are none.
+mkdir -p "$root/etc/systemd/system-generators"
+ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"
 inside passwd --quiet --lock root
 dpkg-query --admindir="$root/var/lib/dpkg" --show --showformat='${Package} ${Version} ${Architecture}\n' | sort >"$folder/manifest"
 
@@ -41,8 +41,7 @@ cp "$root/boot/vmlinuz-$kernel" "$boot/vmlinuz"
 cp "$root/boot/initrd.img-$kernel" "$boot/initrd.img"
 cp "$parts/boot/config.txt" "$parts/boot/cmdline.txt" "$boot/"
 
-# /var is made anew in memory at each start, but begins as folders: some units want them before. Of the root nothing is ever
-# installed or started elsewhere.
+# /var is made anew in memory at each start; what starts before that finds empty folders. Of the root nothing is ever installed.
 rm -rf "${root:?}"/var "${root:?}"/boot "$root/usr/lib/linux-image-$kernel" "$root/usr/lib/raspi-firmware" \
     "$root/usr/sbin/policy-rc.d" "$root/listener.deb" "$root"/etc/*- "$root/etc/.pwd.lock" "$root"/etc/ssh/ssh_host_* \
     "$root"/etc/wpa_supplicant/* "$root/usr/share/doc"
