@@ -68,8 +68,11 @@ fn the_settings_that_the_sample_shows_are_all_there_are_and_their_defaults() {
 #[test]
 fn the_places_for_files_in_the_sample_are_good_ones() {
     let sample = fs::read_to_string(Path::new(PROJECT).join("examples/listener.toml")).expect("the sample");
-    let sample =
-        sample.replace("paste the token here", "0123456789abcdef").replace("paste it here", "0123456789abcdef");
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5tIdKPqUUxnV4n0cvjYmUUJXsbeWmUtSEqSXXaWaHB";
+    let sample = sample
+        .replace("paste the token here", "0123456789abcdef")
+        .replace("paste it here", "0123456789abcdef")
+        .replace("paste the line in your file id_ed25519.pub here", key);
     let example =
         |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned() + "\n";
     let config = judge(sample.lines().map(example).collect::<String>().as_bytes(), None).expect("good");

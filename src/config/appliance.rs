@@ -1,5 +1,6 @@
-//! What only a box without keyboard and screen has: `[wifi]`, `[leds]`, `[mute]`. PURE.
+//! What only a box without keyboard and screen has: `[wifi]`, `[ssh]`, `[leds]`, `[mute]`. PURE.
 
+use openssh_keys::PublicKey;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::keys::Key;
@@ -131,6 +132,22 @@ pub(super) fn country(given: &Given) -> Result<String, Problem> {
     }
 }
 
+/// A line of a file `….pub`. Options in front of it, which sshd would take, are none of a provisioning file's business.
+pub(super) fn authorized_key(given: &Given) -> Result<String, Problem> {
+    const EXAMPLE: &str = "ssh-ed25519 AAAAC3… name";
+    if matches!(&given.value, Value::Text(text) if text.contains("PRIVATE KEY")) {
+        return Err(given.problem(
+            "is a private key, which no other machine may know; write the line in the file beside it that ends in .pub",
+        ));
+    }
+    let text = given.text(EXAMPLE)?;
+    match PublicKey::parse(text) {
+        Ok(key) if key.options.is_none() => Ok(key.to_key_format().trim_end().to_owned()),
+        _ => Err(given
+            .problem(format!("must be a public key as it stands in a file that ends in .pub, such as {EXAMPLE:?}"))),
+    }
+}
+
 pub(super) fn pin(given: &Given) -> Result<u8, Problem> {
     // All of the range are a byte.
     let fits = |number: u32| u8::try_from(number).expect("at most 27");
@@ -174,6 +191,26 @@ mod tests {
         assert_eq!(told("[leds]\nhealth = 22"), format!("line 2: health is 22, {told_of} data: each needs its own"));
         assert_eq!(told("[mute]\npin = 17"), format!("line 2: pin is 17, {told_of} an LED: each needs its own"));
         assert_eq!(told("[leds]\nhealth = 22\nattention = 17\ndata = 27"), "nothing");
+    }
+
+    #[test]
+    fn a_public_key_is_taken_whole_and_nothing_else_is() {
+        const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5tIdKPqUUxnV4n0cvjYmUUJXsbeWmUtSEqSXXaWaHB";
+        let line = |key: &str| format!("[ssh]\nauthorized_key = {key:?}\n");
+        let named = format!("{KEY} me@desk");
+        assert_eq!(config(&line(&named)).authorized_key, Some(named));
+        assert_eq!(config(&line(&format!(" {KEY} "))).authorized_key.as_deref(), Some(KEY));
+        let cut_short = &KEY[..60];
+        for bad in [cut_short, "AAAAC3NzaC1lZDI1NTE5", &format!("command=\"sh\" {KEY}"), "x"] {
+            assert!(
+                told(&line(bad)).contains("must be a public key as it stands in a file that ends in .pub"),
+                "{bad}"
+            );
+        }
+        let private = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk";
+        let said = told(&line(private));
+        assert!(said.contains("is a private key") && !said.contains("b3BlbnN"), "{said}");
+        assert!(told(&line(&format!("{KEY} a\n{KEY} b"))).contains("one line of text"));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub enum Key {
     WifiPassword,
     /// The country the box is in, whose rules its radio keeps.
     WifiCountry,
+    /// The public key of who may log in.
+    SshAuthorizedKey,
     /// How loud speech is.
     EnergyThreshold,
     /// The longest an utterance may be, in milliseconds.
@@ -93,8 +95,8 @@ pub enum Key {
 
 /// The sections of the file. Settings outside them stand at its top.
 /// A dot stands between a section and one inside it.
-pub(super) const SECTIONS: [&str; 9] =
-    ["wifi", "audio", "video", "storage", "storage.s3", "storage.local", "storage.volume", "leds", "mute"];
+pub(super) const SECTIONS: [&str; 10] =
+    ["wifi", "ssh", "audio", "video", "storage", "storage.s3", "storage.local", "storage.volume", "leds", "mute"];
 
 /// The section `name` inside of another, or at the top.
 pub(super) fn section_in(outer: Option<&'static str>, name: &str) -> Option<&'static str> {
@@ -105,7 +107,7 @@ pub(super) fn section_in(outer: Option<&'static str>, name: &str) -> Option<&'st
 }
 
 /// In the order of [`Key`], which a test holds it to.
-const TABLE: [(Key, Option<&str>, &str); 42] = [
+const TABLE: [(Key, Option<&str>, &str); 43] = [
     (Key::HomeId, None, "home_id"),
     (Key::Token, None, "token"),
     (Key::ApiDomain, None, "api_domain"),
@@ -117,6 +119,7 @@ const TABLE: [(Key, Option<&str>, &str); 42] = [
     (Key::WifiSsid, Some("wifi"), "ssid"),
     (Key::WifiPassword, Some("wifi"), "password"),
     (Key::WifiCountry, Some("wifi"), "country"),
+    (Key::SshAuthorizedKey, Some("ssh"), "authorized_key"),
     (Key::EnergyThreshold, Some("audio"), "energy_threshold"),
     (Key::Timeout, Some("audio"), "timeout"),
     (Key::Pause, Some("audio"), "pause"),
@@ -176,10 +179,10 @@ impl Key {
         matches!(self, Key::KeepToken | Key::FactoryReset | Key::EraseRecordings)
     }
 
-    /// Whether everybody on the box may know it: no secret, and nothing that only makes sense beside one.
+    /// Whether everybody on the box may know it: no secret, and nothing that only makes sense beside one, or for root.
     pub(super) fn is_public(self) -> bool {
-        let beside_secrets = |section: &str| section == "wifi" || section.starts_with("storage.");
-        !self.is_secret() && !self.section().is_some_and(beside_secrets)
+        let is_for_root = |section: &str| ["wifi", "ssh"].contains(&section) || section.starts_with("storage.");
+        !self.is_secret() && !self.section().is_some_and(is_for_root)
     }
 
     pub(super) fn in_section(section: Option<&str>) -> impl Iterator<Item = Key> {

@@ -178,11 +178,12 @@ impl RawConfig {
         judged.pixels(&video);
         let storage = StorageConfig::judge(&mut judged);
         let wifi = appliance::wifi(&mut judged);
+        let authorized_key = judged.optional(Key::SshAuthorizedKey, appliance::authorized_key);
         let leds = appliance::leds(&mut judged);
         let mute = appliance::mute(&mut judged, &leds);
         let keep_token = judged.or(Key::KeepToken, values::switch, false);
         let factory_reset = judged.factory_reset();
-        let config = Config { api, wifi, audio, video, storage, leds, mute, keep_token, factory_reset };
+        let config = Config { api, wifi, authorized_key, audio, video, storage, leds, mute, keep_token, factory_reset };
         Problems::unless_any(judged.problems, config)
     }
 }
@@ -268,6 +269,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// `[wifi]`: the wireless network, if that is how the box reaches the API.
     pub wifi: Option<WifiConfig>,
+    /// `[ssh] authorized_key`: who may log in, as a line of `authorized_keys` without options. Nobody, if none.
+    pub authorized_key: Option<String>,
     /// How to listen.
     pub audio: AudioConfig,
     /// How to watch.

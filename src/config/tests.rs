@@ -119,7 +119,7 @@ fn an_unknown_section_is_told_with_what_was_meant() {
     assert_eq!(told("[Audoi]\npause = 1"), "line 1: [Audoi] is not a section; did you mean [audio]?");
     assert_eq!(
         told("[speech]"),
-        "line 1: [speech] is not a section; there are [wifi], [audio], [video], [storage], [storage.s3], [storage.local], [storage.volume], [leds], [mute]"
+        "line 1: [speech] is not a section; there are [wifi], [ssh], [audio], [video], [storage], [storage.s3], [storage.local], [storage.volume], [leds], [mute]"
     );
     assert_eq!(told("audio = 1"), "line 1: write [audio] on a line of its own, and its settings below it");
 }

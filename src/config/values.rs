@@ -104,6 +104,7 @@ pub(super) fn check(given: &Given) -> Result<(), Problem> {
         Key::WifiSsid => appliance::ssid(given).map(drop),
         Key::WifiPassword => appliance::wifi_password(given).map(drop),
         Key::WifiCountry => appliance::country(given).map(drop),
+        Key::SshAuthorizedKey => appliance::authorized_key(given).map(drop),
         Key::Pause => pause_ms(given).map(drop),
         Key::LeadIn => lead_in_ms(given).map(drop),
         Key::Shortest => shortest_ms(given).map(drop),

@@ -44,6 +44,9 @@ fn summary(said: &str, settings: &Settings) -> String {
     lines.extend(config.api.home_id.map(|home| format!("  home        {home}")));
     lines.push(format!("  delivers to {}", config.api.domain));
     lines.extend(config.wifi.as_ref().map(|wifi| format!("  Wi-Fi       {}", wifi.ssid)));
+    // What a key is called says whose it is.
+    let name = |key: &String| key.splitn(3, ' ').nth(2).unwrap_or("one key").to_owned();
+    lines.extend(config.authorized_key.as_ref().map(|key| format!("  lets in     {}, by SSH", name(key))));
     lines.push(format!("  microphone  {}", config.audio.microphone));
     lines.push(format!("  camera      {}", config.video.camera));
     for warning in config.warnings() {

@@ -21,6 +21,7 @@ pub struct State {
     /// For root alone.
     config: PathBuf,
     public: PathBuf,
+    authorized_keys: PathBuf,
     spool: PathBuf,
     wifi: PathBuf,
     /// Of two sticks, one after the other.
@@ -43,14 +44,17 @@ impl State {
     /// # Errors
     /// When it cannot be written.
     pub fn open(dir: &Path, spool: PathBuf, wifi: PathBuf) -> io::Result<Self> {
-        let [config, public] = ["config", "public"].map(|name| dir.join(name));
-        durable::create_shared_dirs(&public)?;
-        fs::set_permissions(&public, Permissions::from_mode(0o755))?;
+        let [config, public, ssh] = ["config", "public", "ssh"].map(|name| dir.join(name));
+        for open_to_all in [&public, &ssh] {
+            durable::create_shared_dirs(open_to_all)?;
+            fs::set_permissions(open_to_all, Permissions::from_mode(0o755))?;
+        }
         durable::create_dir_with_mode(&config, 0o700)?;
         fs::set_permissions(&config, Permissions::from_mode(0o700))?;
         let lock = durable::shared_file(&config.join("lock"))?;
         lock.lock()?;
-        let state = Self { config, public: public.join("listener.toml"), spool, wifi, _lock: lock };
+        let [public, authorized_keys] = [public.join("listener.toml"), ssh.join("authorized_keys")];
+        let state = Self { config, public, authorized_keys, spool, wifi, _lock: lock };
         durable::create_dir_with_mode(&state.scratch(), 0o700)?;
         for entry in fs::read_dir(state.scratch())? {
             durable::remove_volatile(&entry?.path())?;
@@ -127,12 +131,20 @@ impl State {
     /// When it cannot be written.
     pub fn renew(&self, held: Option<&Settings>) -> io::Result<Renewed> {
         let public = held.map(Settings::public);
-        let settings = match &public {
-            Some(text) if read(&self.public)?.as_deref() == Some(text.as_bytes()) => false,
-            Some(text) => durable::write_for_others(&self.scratch(), &self.public, text.as_bytes()).map(|()| true)?,
-            None => self.public.exists() && durable::remove(&self.public).map(|()| true)?,
-        };
+        let settings = self.renew_for_others(&self.public, public.as_deref())?;
+        // sshd looks at it for each who logs in.
+        let key = held.and_then(|held| held.config.authorized_key.as_ref()).map(|key| format!("{key}\n"));
+        self.renew_for_others(&self.authorized_keys, key.as_deref())?;
         Ok(Renewed { settings, wifi: self.renew_wifi(held)? })
+    }
+
+    /// Whether it was not as it should be.
+    fn renew_for_others(&self, file: &Path, wanted: Option<&str>) -> io::Result<bool> {
+        match wanted {
+            Some(text) if read(file)?.as_deref() == Some(text.as_bytes()) => Ok(false),
+            Some(text) => durable::write_for_others(&self.scratch(), file, text.as_bytes()).map(|()| true),
+            None => Ok(file.exists() && durable::remove(file).map(|()| true)?),
+        }
     }
 
     fn renew_wifi(&self, held: Option<&Settings>) -> io::Result<bool> {
@@ -184,10 +196,13 @@ mod tests {
     use super::*;
     use crate::durable::power;
 
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5tIdKPqUUxnV4n0cvjYmUUJXsbeWmUtSEqSXXaWaHB";
+
     fn settings(home: u32) -> Settings {
         let text =
             format!("home_id = {home}\ntoken = \"t{home}\"\napi_domain = \"http://a\"\n[wifi]\nssid = \"n{home}\"\n");
-        Settings::held(&text).expect("good")
+        let ssh = format!("[ssh]\nauthorized_key = \"{KEY} {home}\"\n");
+        Settings::held(&(text + &ssh)).expect("good")
     }
 
     fn open(dir: &Path) -> State {
@@ -236,6 +251,8 @@ mod tests {
             prop_assert!(now == new || now == old && !is_done, "{now:?}");
             let public = fs::read_to_string(&state.public).ok();
             prop_assert_eq!(public, now.map(|now| settings(now).public()));
+            let key = fs::read_to_string(&state.authorized_keys).ok();
+            prop_assert_eq!(key, now.map(|now| format!("{KEY} {now}\n")));
             let wifi = fs::read_to_string(&state.wifi).unwrap_or_default();
             prop_assert_eq!(wifi.contains("ssid="), now.is_some());
             prop_assert!(!state.is_marked() && (!is_done || !is_reset || !dir.path().join("spool").exists()));

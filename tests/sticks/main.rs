@@ -16,6 +16,7 @@ use listener::status::socket::Inbox;
 
 const TOKEN: &str = "s3cr3t-0f-a-h0me";
 const WIFI_PASSWORD: &str = "hunter2hunter2";
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5tIdKPqUUxnV4n0cvjYmUUJXsbeWmUtSEqSXXaWaHB me@desk";
 
 /// As somebody writes it in Notepad.
 fn good() -> String {
@@ -28,6 +29,8 @@ fn good() -> String {
         "ssid = \"kitchen\"".to_owned(),
         format!("password = \"{WIFI_PASSWORD}\""),
         "country = \"DE\"".to_owned(),
+        "[ssh]".to_owned(),
+        format!("authorized_key = \"{KEY}\""),
         "[storage.s3]".to_owned(),
         "access_key_id = \"AKIA\"".to_owned(),
         format!("secret_access_key = \"{TOKEN}-s3\""),

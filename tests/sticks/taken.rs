@@ -5,7 +5,7 @@ use std::fs;
 use listener::status::report::Provisioned;
 
 use super::image::{KINDS, Stick, can_have};
-use super::{Appliance, TOKEN, WIFI_PASSWORD, folder, good};
+use super::{Appliance, KEY, TOKEN, WIFI_PASSWORD, folder, good};
 
 #[test]
 fn a_good_stick_is_taken_answered_and_relieved_of_its_token_and_once_more_changes_nothing() {
@@ -75,6 +75,8 @@ fn what_others_read_holds_no_secret_and_what_does_is_for_root_alone() {
         ("state/config", 0o700),
         ("state/config/listener.toml", 0o600),
         ("state/config/boot.toml", 0o600),
+        ("state/ssh", 0o755),
+        ("state/ssh/authorized_keys", 0o644),
         ("state/public", 0o755),
         ("state/public/listener.toml", 0o644),
         ("wpa/wlan0.conf", 0o600),
@@ -105,6 +107,20 @@ fn keep_token_leaves_the_file_as_it_is() {
     let dir = folder(&text);
     assert_eq!(appliance.provision("--boot", dir.path()).1, Some(Provisioned::Taken));
     assert_eq!(fs::read_to_string(dir.path().join("listener.toml")).expect("there"), text);
+}
+
+#[test]
+fn whose_key_the_settings_name_is_let_in_until_they_do_not() {
+    let mut appliance = Appliance::new();
+    let keys = appliance.path("state/ssh/authorized_keys");
+    let dir = folder(&good());
+    assert_eq!(appliance.provision("--boot", dir.path()).1, Some(Provisioned::Taken));
+    assert_eq!(fs::read_to_string(&keys).expect("there"), format!("{KEY}\n"));
+    let answer = fs::read_to_string(dir.path().join("listener-result.txt")).expect("an answer");
+    assert!(answer.contains("lets in     me@desk, by SSH"), "{answer}");
+    let without = good().replace("[ssh]", "").replace(&format!("authorized_key = \"{KEY}\""), "");
+    assert_eq!(appliance.provision("--boot", folder(&without).path()).1, Some(Provisioned::Taken));
+    assert!(!keys.exists());
 }
 
 #[test]
