@@ -1,8 +1,9 @@
-# Builds for the Pi on any machine with Docker and cross; see cross.toml.
+# Debian 12 with what builds the program for its arm64; cross brings Rust. See cross.toml.
 FROM debian:bookworm-slim
 
+# gcc and libc6-dev are for the build scripts, which run here; ca-certificates is for cargo.
 RUN dpkg --add-architecture arm64 && apt-get update && apt-get install -y --no-install-recommends \
-        gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc libc6-dev pkgconf \
+        ca-certificates gcc libc6-dev libclang-dev pkgconf gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
         libasound2-dev:arm64 libgstreamer1.0-dev:arm64 libgstreamer-plugins-base1.0-dev:arm64 \
     && rm -rf /var/lib/apt/lists/*
 

@@ -1,0 +1,56 @@
+#!/bin/sh
+# card.sh BASE PACKAGE FOLDER: in a name space of its own, puts the program's package and root/ onto the root that base.sh made,
+# and packs the partitions: FOLDER/boot.vfat, root.squashfs, data.ext4 and manifest.
+set -eu
+base=$1 package=$2 folder=$3 parts=$(dirname "$0")
+root=$folder/root boot=$folder/boot
+umask 022
+export LC_ALL=C
+
+mkdir -p "$root" "$boot"
+tar -C "$root" --numeric-owner --xattrs -xf "$base"
+
+inside() { "$parts/inside.sh" "$root" "$@"; }
+cp "$package" "$root/listener.deb"
+inside dpkg --force-unsafe-io --install /listener.deb >"$folder/package.log" 2>&1 || { cat "$folder/package.log" >&2; exit 1; }
+
+cp -R --no-preserve=ownership "$parts/root/." "$root/"
+: >"$root/etc/machine-id"
+mkdir -p "$root/data" "$root/boot/firmware"
+ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
+# shellcheck disable=SC2046 # a list of units
+inside systemctl --quiet mask $(sed '/^#/d' "$parts/masked")
+inside systemctl --quiet enable systemd-networkd.service systemd-resolved.service systemd-timesyncd.service \
+    appliance-data.service appliance-host-name.service appliance-ssh.path
+inside passwd --quiet --lock root
+dpkg-query --admindir="$root/var/lib/dpkg" --show --showformat='${Package} ${Version} ${Architecture}\n' | sort >"$folder/manifest"
+
+# What the Pi's firmware reads. The Pi 4 itself has the first stage; start4.elf and fixup4.dat are the second.
+kernel=$(ls "$root/lib/modules")
+cp "$root/usr/lib/raspi-firmware/start4.elf" "$root/usr/lib/raspi-firmware/fixup4.dat" "$boot/"
+cp -R "$root/usr/lib/raspi-firmware/overlays" "$boot/"
+cp "$root/usr/lib/linux-image-$kernel/broadcom"/bcm2711-*.dtb "$boot/"
+cp "$root/boot/vmlinuz-$kernel" "$boot/vmlinuz"
+cp "$root/boot/initrd.img-$kernel" "$boot/initrd.img"
+cp "$parts/boot/config.txt" "$parts/boot/cmdline.txt" "$boot/"
+
+# /var is made anew in memory at each start, and of the root nothing is ever installed or started elsewhere.
+rm -rf "$root"/var/* "$root"/boot/* "$root/usr/lib/linux-image-$kernel" "$root/usr/lib/raspi-firmware" \
+    "$root/usr/sbin/policy-rc.d" "$root/listener.deb" "$root"/etc/*- "$root/etc/.pwd.lock" "$root"/etc/ssh/ssh_host_* \
+    "$root"/usr/share/doc "$root"/usr/share/man "$root"/usr/share/locale "$root"/usr/share/info
+mkdir -p "$root/boot/firmware"
+
+# What is newer than SOURCE_DATE_EPOCH gets that time.
+rm -f "$folder/root.squashfs"
+mksquashfs "$root" "$folder/root.squashfs" -noappend -quiet -no-progress -comp zstd -Xcompression-level 15
+
+find "$boot" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+rm -f "$folder/boot.vfat"
+mkfs.vfat --invariant -i 4c697374 -n LISTENER -F 32 -C "$folder/boot.vfat" $((128 * 1024)) >/dev/null
+(cd "$boot" && TZ=UTC mcopy -i "$folder/boot.vfat" -s -p -m ./* ::)
+
+rm -f "$folder/data.ext4"
+truncate -s 128M "$folder/data.ext4"
+E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -b 4096 -i 32768 -m 1 -J size=16 -L listener-data \
+    -U 4c697374-656e-6572-0000-646174610000 -E hash_seed=4c697374-656e-6572-0000-686173680000,lazy_itable_init=0,lazy_journal_init=0 \
+    "$folder/data.ext4"
