@@ -116,6 +116,7 @@ need_qemu_10() {
     backports=$(. /etc/os-release && echo "$VERSION_CODENAME-backports")
     if ! apt-cache policy | grep -q "n=$backports"; then
         # From wherever this machine has its Debian.
+        # shellcheck disable=SC2016 # apt's names
         mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | grep " ${backports%-backports}\$" | head -n 1 | cut -d' ' -f1)
         [ -n "$mirror" ] || fail "QEMU 10 is needed, and apt has no source of ${backports%-backports} to derive $backports from"
         say "adding a source of packages, with a low priority: $mirror $backports (/etc/apt/sources.list.d/backports.list)"

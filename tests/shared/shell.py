@@ -5,7 +5,7 @@ import pathlib
 import shlex
 
 # Emulated, everything takes five to twenty times as long, and other work may share the cores.
-COMMAND_S = 120
+COMMAND_S = 300
 
 
 class Failed(AssertionError):
