@@ -71,7 +71,8 @@ fn units_start_what_is_there() {
     let mut started = BTreeSet::new();
     for unit in files_below(Path::new(UNITS)) {
         let text = fs::read_to_string(&unit).expect("text");
-        let commands = text.lines().filter_map(|line| line.strip_prefix("Exec")?.split_once('=').map(|(_, command)| command));
+        let commands =
+            text.lines().filter_map(|line| line.strip_prefix("Exec")?.split_once('=').map(|(_, command)| command));
         for own in commands.filter_map(|command| command.strip_prefix("/usr/libexec/listener/")) {
             started.insert(own.split_whitespace().next().expect("a name").to_owned());
         }
@@ -96,10 +97,12 @@ fn services_of_the_image_are_not_named_like_those_of_the_program() {
 #[test]
 fn the_boot_partition_is_looked_at_as_the_package_does_but_as_a_device() {
     let command = |text: &str| {
-        let command = text.lines().filter_map(|line| line.strip_prefix("ExecStart=")).rfind(|command| !command.is_empty());
+        let command =
+            text.lines().filter_map(|line| line.strip_prefix("ExecStart=")).rfind(|command| !command.is_empty());
         command.expect("a command").to_owned()
     };
-    let of_package = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/usr/lib/systemd/system/listener-provision@boot.service");
+    let of_package =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/usr/lib/systemd/system/listener-provision@boot.service");
     let of_package = command(&fs::read_to_string(of_package).expect("readable"));
     let of_image = command(&read("root/usr/lib/systemd/system/listener-provision@boot.service.d/image.conf"));
     assert_eq!(of_image.replace("/dev/disk/by-partuuid/4c697374-01", "/boot/firmware"), of_package);
