@@ -106,12 +106,16 @@ need_labgrid() {
     "$labgrid/bin/pip" install --quiet 'labgrid>=26,<27' 'pytest>=9,<10' >&2
 }
 
-# A QEMU that has the Raspberry Pi 4. Debian 13 has it; Debian 12 in its backports, from where only what is asked for comes.
+# need_qemu_10 PACKAGE...: those of QEMU that are named, of a version that has the Raspberry Pi 4. Debian 13 has it; Debian 12 in
+# its backports, from where only what is asked for comes.
 need_qemu_10() {
-    qemu_is_new_enough() { dpkg --compare-versions "$1" ge 1:10; }
-    qemu_is_new_enough "$(dpkg-query -W -f='${Version}' qemu-system-arm 2>/dev/null)" && return 0
-    version=$(apt-cache policy qemu-system-arm | sed -n 's/^ *Candidate: //p')
-    qemu_is_new_enough "$version" && { need_packages qemu-system-arm qemu-utils; return; }
+    old=""
+    for package in "$@"; do
+        dpkg --compare-versions "$(dpkg-query -W -f='${Version}' "$package" 2>/dev/null)" ge 1:10 || old="$old $package"
+    done
+    [ -n "$old" ] || return 0
+    version=$(apt-cache policy "$1" | sed -n 's/^ *Candidate: //p')
+    dpkg --compare-versions "$version" ge 1:10 && { need_packages "$@"; return; }
     # shellcheck disable=SC1091 # any Debian's
     backports=$(. /etc/os-release && echo "$VERSION_CODENAME-backports")
     if ! apt-cache policy | grep -q "n=$backports"; then
@@ -124,7 +128,8 @@ need_qemu_10() {
             as_root tee /etc/apt/sources.list.d/backports.list >/dev/null
         as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
     fi
-    say "installing: QEMU 10, from $backports"
+    say "installing QEMU 10, from $backports:$old"
+    # shellcheck disable=SC2086 # a list of packages
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=400 -q install -y --no-install-recommends \
-        -t "$backports" qemu-system-arm qemu-utils >&2
+        -t "$backports" $old >&2
 }
