@@ -13,10 +13,10 @@ def settings(api):
 
 
 def test_it_runs_from_its_card(pi):
+    assert pi.run("systemctl is-system-running --wait || systemctl --failed --plain --no-legend", 900) == "running"
     assert pi.run("tr -d '\\0' </proc/device-tree/model").startswith("Raspberry Pi 4")
     for folder in ("/", "/var/lib/listener"):
         assert pi.run(f"findmnt --noheadings --output SOURCE --target {folder}").startswith("/dev/mmcblk")
-    assert pi.run("systemctl is-system-running --wait || systemctl --failed --plain --no-legend", 900) == "running"
 
 
 def test_unprovisioned_it_shows_its_code_on_the_leds(pi):
