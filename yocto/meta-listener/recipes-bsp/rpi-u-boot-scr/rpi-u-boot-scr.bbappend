@@ -1,0 +1,1 @@
+FILESEXTRAPATHS:prepend:listener := "${THISDIR}/files:"

@@ -1,0 +1,4 @@
+# listener-appliance has it.
+do_install:append:listener() {
+    rm ${D}${sysconfdir}/fstab
+}

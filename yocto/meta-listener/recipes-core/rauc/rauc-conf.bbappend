@@ -1,0 +1,15 @@
+FILESEXTRAPATHS:prepend:listener := "${THISDIR}/files:"
+
+inherit_defer ${@'listener_keys' if d.getVar('DISTRO') == 'listener' else ''}
+
+RAUC_KEYRING_FILE:listener = "authority.cert.pem"
+# nooelint: oelint.vars.mispell - meta-rauc's
+RAUC_KEYRING_URI:listener = "file://${LISTENER_KEYS}/authority.cert.pem;subdir=."
+
+do_install:append:listener() {
+    sed -i 's/@MACHINE@/${MACHINE}/' ${D}${nonarch_libdir}/rauc/system.conf
+    if [ -n "${LISTENER_UPDATE_URL}" ]; then
+        printf '\n[polling]\nurl=%s\ninstall-criteria=always\nreboot-criteria=updated-slots\n' \
+            '${LISTENER_UPDATE_URL}' >>${D}${nonarch_libdir}/rauc/system.conf
+    fi
+}

@@ -1,0 +1,2 @@
+FILESEXTRAPATHS:prepend:listener := "${THISDIR}/files:"
+SRC_URI:append:listener = " file://listener.cfg"
