@@ -87,19 +87,19 @@ def partitions():
     """Disk id, partitions, the environment of U-Boot: in the layout, the boot script, RAUC's and U-Boot's settings."""
     layout = text_of("files/wic/listener.wks.in")
     disk = found(r"--diskid 0x([0-9a-f]{8})", layout, "disk id")
-    rauc = text_of("recipes-core/rauc/files/listener/system.conf")
+    rauc = text_of("recipes-core/rauc/files/listener-distro/system.conf")
     slots = re.findall(r"device=/dev/disk/by-partuuid/([0-9a-f]{8})-(\d\d)\ntype=ext4\nbootname=([AB])", rauc)
-    script = text_of("recipes-bsp/rpi-u-boot-scr/files/listener/boot.cmd.in")
+    script = text_of("recipes-bsp/rpi-u-boot-scr/files/listener-distro/boot.cmd.in")
     started = re.findall(r"setenv slot ([AB])\n *setenv part (\d)", script)
     same("roots of system.conf and of the boot script", [(name, number.lstrip("0")) for _, number, name in slots], started)
     same("disk ids", {disk}, {one for one, _, _ in slots} | {found(r"PARTUUID=([0-9a-f]{8})-0\$\{part\}", script, "root")}
          | set(re.findall(r"([0-9a-f]{8})-0\d", (IMAGE / "etc/fstab").read_text())))
     same("lines of roots in the layout", layout.count("part / --source rootfs"), len(slots))
 
-    uboot = text_of("recipes-bsp/u-boot/files/listener/listener.cfg")
+    uboot = text_of("recipes-bsp/u-boot/files/listener-distro/listener.cfg")
     size = found(r"^CONFIG_ENV_SIZE=(.*)", uboot, "size")
     offsets = [found(rf"^CONFIG_ENV_{name}=(.*)", uboot, name) for name in ("OFFSET", "OFFSET_REDUND")]
-    lines = text_of("recipes-bsp/u-boot/files/listener/fw_env.config").splitlines()
+    lines = text_of("recipes-bsp/u-boot/files/listener-distro/fw_env.config").splitlines()
     same("U-Boot's environment and fw_env.config", [line.split()[1:] for line in lines if line[0] != "#"], [[offset, size] for offset in offsets])
     begin = int(found(r"--offset (\d+)M", layout, "offset")) << 20
     # 4 MiB is what a card erases at once.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path("yocto/meta-listener/recipes-bsp/rpi-u-boot-scr/files/listener/boot.cmd.in")
+SCRIPT = Path("yocto/meta-listener/recipes-bsp/rpi-u-boot-scr/files/listener-distro/boot.cmd.in")
 U_BOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 FLASH_BYTES = 64 << 20
 # Ten times what it takes on an idle machine.

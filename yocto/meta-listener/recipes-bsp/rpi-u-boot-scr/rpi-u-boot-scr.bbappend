@@ -1,1 +1,1 @@
-FILESEXTRAPATHS:prepend:listener := "${THISDIR}/files:"
+FILESEXTRAPATHS:prepend:listener-distro := "${THISDIR}/files:"

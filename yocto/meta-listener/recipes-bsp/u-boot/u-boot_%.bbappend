@@ -1,2 +1,2 @@
-FILESEXTRAPATHS:prepend:listener := "${THISDIR}/files:"
-SRC_URI:append:listener = " file://listener.cfg"
+FILESEXTRAPATHS:prepend:listener-distro := "${THISDIR}/files:"
+SRC_URI:append:listener-distro = " file://listener.cfg"

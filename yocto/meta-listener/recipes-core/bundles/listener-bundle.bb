@@ -2,7 +2,7 @@
 SUMMARY = "An update of the Listener appliance, signed"
 DESCRIPTION = "A whole root, for whichever of the two does not run."
 SECTION = "base"
-LICENSE = "MIT OR Apache-2.0"
+LICENSE = "MIT | Apache-2.0"
 
 inherit bundle listener_keys
 

@@ -1,7 +1,7 @@
 SUMMARY = "The Listener appliance"
 DESCRIPTION = "Two read-only roots, one of them running, and a partition with all that is kept."
 SECTION = "base"
-LICENSE = "MIT OR Apache-2.0"
+LICENSE = "MIT | Apache-2.0"
 
 inherit core-image features_check
 

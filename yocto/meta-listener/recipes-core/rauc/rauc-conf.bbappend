@@ -1,12 +1,13 @@
-FILESEXTRAPATHS:prepend:listener := "${THISDIR}/files:"
+FILESEXTRAPATHS:prepend:listener-distro := "${THISDIR}/files:"
 
 inherit_defer ${@'listener_keys' if d.getVar('DISTRO') == 'listener' else ''}
 
-RAUC_KEYRING_FILE:listener = "authority.cert.pem"
+RAUC_KEYRING_FILE:listener-distro = "authority.cert.pem"
 # nooelint: oelint.vars.mispell - meta-rauc's
-RAUC_KEYRING_URI:listener = "file://${LISTENER_KEYS}/authority.cert.pem;subdir=."
+RAUC_KEYRING_URI:listener-distro = "file://${LISTENER_KEYS}/authority.cert.pem;subdir=."
 
-do_install:append:listener() {
+# nooelint: oelint.func.specific - an override of the distribution (DISTROOVERRIDES)
+do_install:append:listener-distro() {
     sed -i 's/@MACHINE@/${MACHINE}/' ${D}${nonarch_libdir}/rauc/system.conf
     if [ -n "${LISTENER_UPDATE_URL}" ]; then
         printf '\n[polling]\nurl=%s\ninstall-criteria=always\nreboot-criteria=updated-slots\n' \

@@ -1,7 +1,7 @@
 SUMMARY = "Listens and watches in a room and feeds a conversational assistant's API"
 DESCRIPTION = "The program with its services, and what makes an appliance of the system it runs on."
 SECTION = "multimedia"
-LICENSE = "MIT OR Apache-2.0"
+LICENSE = "MIT | Apache-2.0"
 LIC_FILES_CHKSUM = "\
     file://LICENSE-MIT;md5=f3b26cfc3641b62b12ebe291802601bc \
     file://LICENSE-APACHE;md5=22a53954e4e0ec258dfce4391e905dac \
