@@ -68,22 +68,23 @@ SYSTEMD_SERVICE:${PN}-appliance = "\
 "
 
 FILES:${PN} += "\
-    ${nonarch_libdir}/systemd/journald.conf.d/listener.conf \
-    ${nonarch_libdir}/systemd/logind.conf.d \
-    ${nonarch_libdir}/systemd/system.conf.d \
+    ${nonarch_libdir}/systemd \
     ${nonarch_libdir}/sysctl.d \
     ${nonarch_libdir}/sysusers.d \
     ${nonarch_libdir}/tmpfiles.d/listener.conf \
     ${nonarch_libdir}/udev/rules.d/90-listener.rules \
-    ${systemd_system_unitdir}/listener* \
 "
 FILES:${PN}-appliance += "\
     /boot/firmware \
     /data \
     ${libexecdir}/listener \
-    ${nonarch_libdir}/systemd \
-    ${nonarch_libdir}/tmpfiles.d \
-    ${nonarch_libdir}/udev \
+    ${nonarch_libdir}/systemd/journald.conf.d/image.conf \
+    ${nonarch_libdir}/systemd/resolved.conf.d \
+    ${nonarch_libdir}/systemd/system-preset \
+    ${nonarch_libdir}/systemd/timesyncd.conf.d \
+    ${nonarch_libdir}/tmpfiles.d/listener-* \
+    ${nonarch_libdir}/udev/rules.d/91-listener-image.rules \
+    ${nonarch_libdir}/udev/rules.d/92-listener-update.rules \
     ${sysconfdir} \
     ${systemd_system_unitdir}/appliance-* \
     ${systemd_system_unitdir}/listener-provision@boot.service.d/image.conf \
