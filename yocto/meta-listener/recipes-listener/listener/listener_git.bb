@@ -80,7 +80,8 @@ FILES:${PN}-appliance += "\
     ${libexecdir}/listener \
     ${nonarch_libdir}/systemd/journald.conf.d/image.conf \
     ${nonarch_libdir}/systemd/resolved.conf.d \
-    ${nonarch_libdir}/systemd/system-preset \
+    ${nonarch_libdir}/systemd/system-preset/10-listener.preset \
+    ${nonarch_libdir}/systemd/system-preset/98-${PN}-appliance.preset \
     ${nonarch_libdir}/systemd/timesyncd.conf.d \
     ${nonarch_libdir}/tmpfiles.d/listener-* \
     ${nonarch_libdir}/udev/rules.d/91-listener-image.rules \
