@@ -13,7 +13,7 @@ use crate::status::histogram::Histogram;
 /// One report of a stage.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The sound of the last 20 ms.
+    /// The newest sound.
     Level {
         /// RMS of its 16-bit samples, as the segmenter measures it.
         rms: f32,

@@ -9,8 +9,16 @@ pub const SAMPLE_RATE_HZ: u32 = 16_000;
 /// Energy is measured over windows of 10 ms: short enough to find the edge of a word, long enough for one pitch period.
 pub const WINDOW_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 100;
 
-/// Sound is read from its source in pieces of 20 ms: 50 wake-ups a second, and a decision at most 20 ms late.
+/// Sound is read from its source in pieces of 20 ms at least: 50 wake-ups a second at most, and a decision at most 20 ms
+/// late.
 pub const CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 50;
+
+/// And of 100 ms while nothing can be decided sooner: ten wake-ups a second, and of the half second that waits in the
+/// driver while the machine is busy most is left.
+pub const LONGEST_CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 10;
+
+/// Speech is noticed within this of its first sound.
+pub const SPEECH_NOTICED_MS: u32 = 150;
 
 /// A `listener.toml` with every setting and a comment on each is a few KiB; a stick may hold anything.
 pub const MAX_CONFIG_BYTES: u64 = 64 * 1024;
@@ -306,6 +314,7 @@ const _: () = {
     assert!(STICK_READ_PATIENCE.as_secs() + STICK_WRITE_PATIENCE.as_secs() < 10);
     assert!(*TIMEOUT_MS.start() < *TIMEOUT_MS.end());
     assert!(CHUNK_SAMPLES.is_multiple_of(WINDOW_SAMPLES));
+    assert!(LONGEST_CHUNK_SAMPLES + WINDOW_SAMPLES <= SPEECH_NOTICED_MS as usize * SAMPLE_RATE_HZ as usize / 1000);
     assert!(SPEECH_RESERVE_BYTES < CLIP_RESERVE_BYTES && CLIP_RESERVE_BYTES < PICTURE_RESERVE_BYTES);
     assert!(ENCODER_STALL.as_secs() < PICTURE_STALL.as_secs());
     assert!(macroblocks_per_s(1_920, 1_080, 30) <= HARDWARE_MACROBLOCKS_PER_S);

@@ -49,7 +49,7 @@ fn a_process_of_its_own_reads() -> Result<(), SourceError> {
         Err(error) => heard.error = Some(error.to_string()),
         Ok(mut microphone) => {
             while heard.chunks.len() < most {
-                let Some(chunk) = microphone.read()? else {
+                let Some(chunk) = microphone.read(CHUNK_SAMPLES)? else {
                     heard.ended = true;
                     break;
                 };

@@ -118,11 +118,13 @@ const PURE: &[&str] = &[
 /// The longest a file may be: beyond it nobody reads it whole. The median is to stay under 250.
 const MAX_LINES: usize = 500;
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
-    entries
-        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
-        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+/// The files below a folder, if it is there, that end so.
+fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.expect("readable").path());
+    paths
+        .flat_map(|path| if path.is_dir() { files_below(&path, ending) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|found| found == ending))
         .collect()
 }
 
@@ -135,7 +137,7 @@ fn code() -> Vec<(String, String)> {
         let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
         (name, code.collect::<Vec<_>>().join("\n"))
     };
-    sources(Path::new(SRC)).into_iter().map(read).collect()
+    files_below(Path::new(SRC), "rs").into_iter().map(read).collect()
 }
 
 #[test]
@@ -174,7 +176,7 @@ fn pure_files_do_no_io_and_read_no_clock() {
 
 #[test]
 fn files_stay_short_enough_to_be_read_whole() {
-    let mut lengths: Vec<(usize, String)> = sources(Path::new(SRC))
+    let mut lengths: Vec<(usize, String)> = files_below(Path::new(SRC), "rs")
         .into_iter()
         .map(|path| (fs::read_to_string(&path).expect("readable").lines().count(), path.display().to_string()))
         .collect();
@@ -186,7 +188,7 @@ fn files_stay_short_enough_to_be_read_whole() {
 
 #[test]
 fn every_file_says_what_it_is() {
-    for path in sources(Path::new(SRC)) {
+    for path in files_below(Path::new(SRC), "rs") {
         let text = fs::read_to_string(&path).expect("readable");
         let is_tests = path.file_name().is_some_and(|name| name == "tests.rs");
         assert!(is_tests || text.starts_with("//! "), "{} begins without saying what it is", path.display());
@@ -210,4 +212,18 @@ fn the_documents_name_no_file_that_is_gone() {
         }
     }
     assert_eq!(gone, Vec::<String>::new());
+}
+
+#[test]
+fn every_test_that_the_table_of_promises_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rust = ["src", "tests"].map(|folder| files_below(&root.join(folder), "rs")).concat();
+    let python = ["tests", "hw-tests"].map(|folder| files_below(&root.join(folder), "py")).concat();
+    let code: String = [rust, python].concat().iter().map(|path| fs::read_to_string(path).expect("readable")).collect();
+    let table = fs::read_to_string(root.join("docs/verification.md")).expect("the table");
+    // A name of a test is a sentence; commands have spaces or slashes.
+    let is_name = |word: &&str| word.matches('_').count() >= 3 && !word.contains([' ', '/', '\n']);
+    let named: Vec<_> = table.split('`').filter(is_name).collect();
+    let gone: Vec<_> = named.iter().filter(|name| !code.contains(&format!(" {name}("))).collect();
+    assert!(named.len() > 50 && gone.is_empty(), "{} names, of which these are gone: {gone:#?}", named.len());
 }

@@ -105,3 +105,41 @@ need_yocto_tools() {
     /usr/bin/python3 -m venv "$yocto_tools" >&2
     "$yocto_tools/bin/pip" install --quiet 'oelint-adv>=9.11,<10' 'kas>=5.5,<6' >&2
 }
+
+# Tests of hardware, emulated or not.
+need_labgrid() {
+    labgrid=${CARGO_TARGET_DIR:-target}/labgrid
+    [ -x "$labgrid/bin/labgrid-client" ] && return 0
+    need_packages python3 python3-venv
+    say "installing: labgrid (from PyPI)"
+    python3 -m venv "$labgrid" >&2
+    "$labgrid/bin/pip" install --quiet 'labgrid>=26,<27' 'pytest>=9,<10' >&2
+}
+
+# need_qemu_10 PACKAGE...: those of QEMU that are named, of a version that has the Raspberry Pi 4. Debian 13 has it; Debian 12 in
+# its backports, from where only what is asked for comes.
+need_qemu_10() {
+    old=""
+    for package in "$@"; do
+        dpkg --compare-versions "$(dpkg-query -W -f='${Version}' "$package" 2>/dev/null)" ge 1:10 || old="$old $package"
+    done
+    [ -n "$old" ] || return 0
+    version=$(apt-cache policy "$1" | sed -n 's/^ *Candidate: //p')
+    dpkg --compare-versions "$version" ge 1:10 && { need_packages "$@"; return; }
+    # shellcheck disable=SC1091 # any Debian's
+    backports=$(. /etc/os-release && echo "$VERSION_CODENAME-backports")
+    if ! apt-cache policy | grep -q "n=$backports"; then
+        # From wherever this machine has its Debian.
+        # shellcheck disable=SC2016 # apt's names
+        mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | grep " ${backports%-backports}\$" | head -n 1 | cut -d' ' -f1)
+        [ -n "$mirror" ] || fail "QEMU 10 is needed, and apt has no source of ${backports%-backports} to derive $backports from"
+        say "adding a source of packages, with a low priority: $mirror $backports (/etc/apt/sources.list.d/backports.list)"
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $backports main" |
+            as_root tee /etc/apt/sources.list.d/backports.list >/dev/null
+        as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
+    fi
+    say "installing QEMU 10, from $backports:$old"
+    # shellcheck disable=SC2086 # a list of packages
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=400 -q install -y --no-install-recommends \
+        -t "$backports" $old >&2
+}

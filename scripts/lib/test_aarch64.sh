@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 . scripts/lib/install.sh
 . scripts/lib/arm64.sh
 
-need_packages qemu-user
+need_qemu_10 qemu-user
 need_program_packages python3
 need_rust
 need_nextest

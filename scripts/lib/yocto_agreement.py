@@ -73,7 +73,8 @@ def files():
     units = [unit for place in places for unit in (place / "usr/lib/systemd/system").iterdir() if unit.is_file()]
     to_enable = {unit.name for unit in units if "\n[Install]\n" in unit.read_text()}
     same("units enabled and units with [Install]", sorted(enabled), sorted(to_enable))
-    naming = {file.name for file in IMAGE.rglob("*") if file.is_file() and re.search(r"4c697374(-|\\x2d)03", file.read_text())}
+    candidates = [*IMAGE.rglob("*"), Path("scripts/lib/image/initramfs/grow")]
+    naming = {file.name for file in candidates if file.is_file() and re.search(r"4c697374(-|\\x2d)03", file.read_text())}
     rewritten = found(r"(sed -i 's/.*?03/(?:.|\n)*?)\n    sed", RECIPE, "the fourth partition")
     same("files that name the third partition, and are rewritten", sorted(naming), sorted(name for name in naming if name in rewritten))
     if "systemd/files | while read -r mode source destination" not in RECIPE:

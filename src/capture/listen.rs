@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{SoundSource, SourceError};
 use crate::event::{Event, Part};
-use crate::limits::SAMPLE_RATE_HZ;
+use crate::limits::{CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use crate::segment::{Gauge, Heard, Hearing, Settings};
 use crate::spool::Recording;
+
+/// In samples.
+const SECOND: usize = SAMPLE_RATE_HZ as usize;
 
 /// Hears a source until it ends or `stop` is set; what is being said then is kept.
 ///
@@ -35,7 +38,7 @@ pub fn listen(
         if stop.load(Ordering::Relaxed) {
             break Ok(());
         }
-        match source.read() {
+        match source.read(next_chunk(&hearing, handed.get())) {
             Ok(Some(chunk)) => {
                 if std::mem::take(&mut first) {
                     tell(Event::Recording(Part::Microphone));
@@ -54,10 +57,16 @@ pub fn listen(
     result
 }
 
+/// As much as can be waited for without deciding or keeping anything later: every wake-up costs.
+fn next_chunk(hearing: &Hearing, handed: usize) -> usize {
+    let until_kept = hearing.being_said().map(|(_, samples)| (handed + SECOND).saturating_sub(samples.len()));
+    hearing.patience().min(until_kept.unwrap_or(usize::MAX)).clamp(CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES)
+}
+
 /// A second of speech at a time, so that a power cut loses no more; and word that it was none.
 fn hand_over(hearing: &Hearing, handed: &Cell<usize>, keep: &dyn Fn(Recording)) {
     match hearing.being_said() {
-        Some((start, samples)) if samples.len() >= handed.get() + SAMPLE_RATE_HZ as usize => {
+        Some((start, samples)) if samples.len() >= handed.get() + SECOND => {
             keep(Recording::SpeechSoFar { start, from: handed.get(), samples: samples[handed.get()..].to_vec() });
             handed.set(samples.len());
         }

@@ -38,11 +38,13 @@ use crate::segment::SoundChunk;
 /// Where sound comes from, read by a thread of its own.
 pub trait SoundSource {
     /// Waits for the next chunk, for a stall's length at most ([`crate::limits::SOUND_STALL`]). `None` at the end of
-    /// a source that has one.
+    /// a source that has one. Of a live source it is `samples` long, which are
+    /// [`CHUNK_SAMPLES`](crate::limits::CHUNK_SAMPLES) to
+    /// [`LONGEST_CHUNK_SAMPLES`](crate::limits::LONGEST_CHUNK_SAMPLES).
     ///
     /// # Errors
     /// When the source has failed; it has to be opened again.
-    fn read(&mut self) -> Result<Option<SoundChunk>, SourceError>;
+    fn read(&mut self, samples: usize) -> Result<Option<SoundChunk>, SourceError>;
 }
 
 /// What a source of pictures has recorded.

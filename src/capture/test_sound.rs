@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{SoundSource, SourceError};
 use crate::clock::{Clock, signed};
-use crate::limits::{CHUNK_SAMPLES, SAMPLE_RATE_HZ};
+use crate::limits::SAMPLE_RATE_HZ;
 use crate::segment::SoundChunk;
 
 /// As the sound comes back every period, it is computed once.
@@ -44,10 +44,10 @@ impl TestSound {
 }
 
 impl SoundSource for TestSound {
-    fn read(&mut self) -> Result<Option<SoundChunk>, SourceError> {
+    fn read(&mut self, samples: usize) -> Result<Option<SoundChunk>, SourceError> {
         let length = |samples: u64| Duration::from_nanos(samples * 1_000_000_000 / u64::from(SAMPLE_RATE_HZ));
         let first = self.position;
-        self.position += CHUNK_SAMPLES as u64;
+        self.position += samples as u64;
         let due = self.started_monotonic + length(self.position);
         thread::sleep(due.saturating_sub(self.clock.monotonic()));
         let samples = (first..self.position).map(|position| self.at(position)).collect();

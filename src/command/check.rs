@@ -11,6 +11,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, VideoConfig};
 use crate::device_id::DeviceId;
 use crate::event::Part;
+use crate::limits::CHUNK_SAMPLES;
 use crate::upload::http::ApiClient;
 use crate::upload::store::Stores;
 use crate::upload::{StorageSolution, fault_of};
@@ -44,7 +45,7 @@ pub fn run(config: &Config, out: &mut dyn Write) -> anyhow::Result<bool> {
 
 fn hear(name: &str) -> Result<String, String> {
     let mut microphone = Microphone::open(name, Arc::new(SystemClock)).map_err(|error| error.0)?;
-    match microphone.read() {
+    match microphone.read(CHUNK_SAMPLES) {
         Ok(Some(chunk)) => Ok(format!("{name}, level {:.0} just now", chunk.rms())),
         Ok(None) => Err(format!("microphone {name:?} gives no sound")),
         Err(error) => Err(error.0),

@@ -12,7 +12,7 @@ use crate::capture::test_sound::TestSound;
 use crate::cli::Source;
 use crate::clock::SystemClock;
 use crate::config::AudioConfig;
-use crate::limits::{METER_LINES_PER_S, SAMPLE_RATE_HZ};
+use crate::limits::{CHUNK_SAMPLES, METER_LINES_PER_S, SAMPLE_RATE_HZ};
 use crate::segment::Meter;
 use crate::status::{line, terminal};
 
@@ -56,7 +56,7 @@ fn watch(
     let line_samples = if on_terminal { rate / METER_LINES_PER_S } else { rate };
     let (mut heard, mut lines) = (0, 0);
     while !stop.load(Ordering::Relaxed) && for_s.is_none_or(|seconds| heard < seconds.saturating_mul(rate)) {
-        let Some(chunk) = source.read()? else { break };
+        let Some(chunk) = source.read(CHUNK_SAMPLES)? else { break };
         meter.hear(&chunk.samples);
         heard += chunk.samples.len() as u64;
         if heard / line_samples == lines {

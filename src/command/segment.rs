@@ -13,7 +13,7 @@ use crate::capture::SoundSource;
 use crate::capture::gstreamer::{self, File, Pace};
 use crate::cli::SegmentArgs;
 use crate::clock::SystemClock;
-use crate::limits::SAMPLE_RATE_HZ;
+use crate::limits::{CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use crate::segment::{Gauge, Segmenter, Settings, Threshold, Utterance, Windows};
 
 /// What `--json` prints: seconds from the start of the recording.
@@ -94,7 +94,7 @@ fn find(
     mut watch: impl FnMut(&[i16], Gauge),
 ) -> anyhow::Result<Vec<Utterance>> {
     let (mut segmenter, mut windows, mut found) = (Segmenter::new(settings), Windows::default(), Vec::new());
-    while let Some(chunk) = sound.read()? {
+    while let Some(chunk) = sound.read(CHUNK_SAMPLES)? {
         windows.feed(&chunk.samples, |window| {
             found.extend(segmenter.push(window));
             watch(window, segmenter.gauge());

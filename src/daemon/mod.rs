@@ -231,7 +231,7 @@ fn start_upload(
     Ok(Upload { thread, stop })
 }
 
-/// Levels come 50 times a second and the next one is as good; everything else waits until it is taken.
+/// Levels come up to 50 times a second and the next one is as good; everything else waits until it is taken.
 fn teller(events: SyncSender<Event>) -> impl Fn(Event) + Send + Sync + Clone {
     move |event| {
         // The receiver is gone only when the program ends.

@@ -65,7 +65,7 @@ impl View {
 
     /// Takes in what has been told within one tick, and shows it.
     pub fn take_in(&mut self, reports: &Receiver<Event>) {
-        // Levels come 50 times a second: taken in one by one, they would wake this thread as often.
+        // Levels come up to 50 times a second: taken in one by one, they would wake this thread as often.
         thread::sleep(STATUS_TICK);
         let now = self.clock.monotonic();
         for event in reports.try_iter().take(EVENTS_IN_FLIGHT) {

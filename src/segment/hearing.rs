@@ -91,6 +91,11 @@ impl Hearing {
         Some((self.clock.time_of(self.segment_origin + start)?, samples))
     }
 
+    /// How many samples may be waited for at once, see [`Segmenter::patience`].
+    pub fn patience(&self) -> usize {
+        self.segmenter.patience()
+    }
+
     /// What is made of the newest sound.
     pub fn gauge(&self) -> Gauge {
         self.segmenter.gauge()

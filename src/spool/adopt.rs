@@ -57,6 +57,59 @@ pub fn whole(file: &mut (impl Read + Seek)) -> Option<Whole> {
     Some(Whole { bytes: whole_bytes, length })
 }
 
+/// The index of such a file with the whole length in it, and where in the file it stands. As it was written it knows of the
+/// first second alone, and players show that, or stop there. It keeps its size, so that it may be written in its place.
+pub fn mended_index(file: &mut (impl Read + Seek), length: Duration) -> Option<(u64, Vec<u8>)> {
+    let mut at = 0;
+    loop {
+        file.seek(SeekFrom::Start(at)).ok()?;
+        let header = Option::<Header>::read_from(file).ok()??;
+        let (body, size) = (file.stream_position().ok()?, header.size?);
+        if header.kind == Moov::KIND {
+            let mut index = vec![0; Some(size).filter(|size| *size <= MAX_INDEX_BYTES)?];
+            file.read_exact(&mut index).ok()?;
+            tell_length(&mut index, length, &mut 0);
+            return Some((body, index));
+        }
+        at = body.checked_add(size as u64)?;
+    }
+}
+
+/// Writes the length wherever one stands (ISO/IEC 14496-12: 8.2.2, 8.3.2, 8.4.2, 8.6.6, 8.8.2). `units_per_s` is the movie's.
+fn tell_length(mut boxes: &mut [u8], length: Duration, units_per_s: &mut u32) {
+    let number =
+        |body: &[u8], at| body.get(at..at + 4).map_or(0, |bytes| bytes.iter().fold(0, |n, b| n << 8 | u32::from(*b)));
+    while boxes.len() > 8 {
+        let size = (number(boxes, 0) as usize).clamp(8, boxes.len());
+        let (this, rest) = boxes.split_at_mut(size);
+        let (kind, body) = this.split_at_mut(8);
+        let is_long = body.first() == Some(&1);
+        let rate_at = if is_long { 20 } else { 12 };
+        match &kind[4..] {
+            b"moov" | b"trak" | b"mdia" | b"mvex" | b"edts" => tell_length(body, length, units_per_s),
+            b"mvhd" => {
+                *units_per_s = number(body, rate_at);
+                put_length(body, rate_at + 4, length, *units_per_s);
+            }
+            b"mdhd" => put_length(body, rate_at + 4, length, number(body, rate_at)),
+            b"tkhd" => put_length(body, if is_long { 28 } else { 20 }, length, *units_per_s),
+            b"mehd" => put_length(body, 4, length, *units_per_s),
+            b"elst" => put_length(body, 8, length, *units_per_s),
+            _ => {}
+        }
+        boxes = rest;
+    }
+}
+
+/// A length has 64 bits in a box of version 1, and 32 otherwise.
+fn put_length(body: &mut [u8], at: usize, length: Duration, units_per_s: u32) {
+    let units = u64::try_from(length.as_nanos() * u128::from(units_per_s) / 1_000_000_000).unwrap_or(u64::MAX);
+    let bytes = if body.first() == Some(&1) { &units.to_be_bytes()[..] } else { &units.to_be_bytes()[4..] };
+    if let Some(place) = body.get_mut(at..at + bytes.len()) {
+        place.copy_from_slice(bytes);
+    }
+}
+
 fn read<A: ReadAtom>(header: &Header, file: &mut impl Read) -> Option<A> {
     header.size.filter(|size| *size <= MAX_INDEX_BYTES)?;
     A::read_atom(header, file).ok()

@@ -1,5 +1,6 @@
 //! Whom to trust, and why someone is not trusted. EDGE: reads the file of authorities.
 
+use std::env;
 use std::error::Error;
 use std::fs;
 use std::io;
@@ -15,6 +16,12 @@ use rustls::pki_types::UnixTime;
 pub fn install_provider() {
     // An error says that a provider is installed already, which is all that is wanted.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Whether a request to the API at `domain` can go through TLS: to itself, or to a proxy on the way.
+pub fn is_used(domain: &str) -> bool {
+    let proxies = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    !domain.starts_with("http://") || proxies.iter().any(|name| env::var_os(name).is_some())
 }
 
 /// The authorities in a PEM file, to be trusted in place of the system's.

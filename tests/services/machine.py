@@ -3,55 +3,17 @@
 import base64
 import json
 import pathlib
-import shlex
-import socket
 import subprocess
 import time
 
+from channel import Channel
+from shell import COMMAND_S, Failed, Shell
+
 MEMORY_MB = 1536
-# Emulated, everything takes five to twenty times as long, and other work may share the cores.
 BOOT_S = 300
-COMMAND_S = 120
 
 
-class Failed(AssertionError):
-    """A command in the machine that did not end well."""
-
-
-class Channel:
-    """A Unix socket on which lines come and go."""
-
-    def __init__(self, path, patience_s):
-        deadline = time.monotonic() + patience_s
-        while True:
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(str(path))
-                break
-            except OSError:
-                self.socket.close()
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
-        self.rest = b""
-
-    def line(self, patience_s):
-        deadline = time.monotonic() + patience_s
-        while b"\n" not in self.rest:
-            self.socket.settimeout(max(0.01, deadline - time.monotonic()))
-            read = self.socket.recv(1 << 16)
-            if not read:
-                raise EOFError("the machine has gone")
-            self.rest += read
-        line, self.rest = self.rest.split(b"\n", 1)
-        return line
-
-    def send(self, line):
-        self.socket.settimeout(COMMAND_S)
-        self.socket.sendall(line + b"\n")
-
-
-class Machine:
+class Machine(Shell):
     """Starts from a root that is left as it is: what is written goes to an overlay in `folder`."""
 
     def __init__(self, base, folder):
@@ -102,32 +64,9 @@ class Machine:
                 return answer["return"]
 
     def attempt(self, script, patience_s=COMMAND_S):
-        """Runs a shell script as root. Gives its exit code and what it said."""
         self.shell.send(b"%d %s" % (patience_s, base64.b64encode(script.encode())))
         code, said = self.shell.line(patience_s + 60).split(b" ")
         return int(code), base64.b64decode(said).decode(errors="replace")
-
-    def run(self, script, patience_s=COMMAND_S):
-        """Runs a shell script that has to succeed. Gives what it said."""
-        code, said = self.attempt(script, patience_s)
-        if code:
-            raise Failed(f"exit code {code} of: {script}\n{said}")
-        return said.strip()
-
-    def wait_until(self, script, patience_s=COMMAND_S):
-        """Waits until a shell script succeeds. Gives what it said."""
-        wait = f"until {{ {script}\n}} >/run/waited 2>&1; do sleep 0.3; done; cat /run/waited"
-        code, said = self.attempt(wait, patience_s)
-        if code:
-            _, waited = self.attempt("cat /run/waited; systemctl --no-pager --plain list-units 'listener*'; "
-                                     "journalctl -b --no-pager -n 40 -u 'listener*'")
-            raise Failed(f"not within {patience_s} s: {script}\n{waited}")
-        return said.strip()
-
-    def put(self, path, text):
-        """Writes a file."""
-        self.run(f"mkdir -p {shlex.quote(str(pathlib.PurePosixPath(path).parent))}\n"
-                 f"echo {base64.b64encode(text.encode()).decode()} | base64 -d >{shlex.quote(path)}")
 
     def plug_in(self, name, image):
         """Plugs in a USB stick."""

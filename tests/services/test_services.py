@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import time
 
 import pytest
 
@@ -11,34 +10,10 @@ from stick import Stick
 CAPTURE, UPLOAD, INDICATE = "listener-capture", "listener-upload", "listener-indicate"
 STAGES = (CAPTURE, UPLOAD, INDICATE)
 MAX_EXPOSURE = 2.0
-# Small and seldom: an emulated machine encodes a few pictures a second.
-VIDEO = {"width": 320, "height": 240, "frame_rate": 5, "video_length": 10}
 
 
 def of(machine, unit, what):
     return machine.run(f"systemctl show --property={what} --value {unit}.service")
-
-
-def wait_for_active(machine, unit):
-    machine.wait_until(f"[ $(systemctl show -P ActiveState {unit}) = active ]")
-
-
-def wait_for_more(api, kinds=("utterances", "clips", "frames"), patience_s=240):
-    """Waits until more of each kind has been delivered than now."""
-    before = api.summary()
-    deadline = time.monotonic() + patience_s
-    while True:
-        now = api.summary()
-        if all(now[kind]["delivered"] > before[kind]["delivered"] for kind in kinds):
-            return
-        assert time.monotonic() < deadline, f"in {patience_s} s nothing more than {before}"
-        time.sleep(0.5)
-
-
-def settings(api, token=True, video=VIDEO):
-    lines = ["home_id = 1", f'api_domain = "{api.seen_from_within}"']
-    lines += [f'token = "{api.token}"'] if token else []
-    return "\n".join([*lines, "[video]", *(f"{name} = {value}" for name, value in video.items()), ""])
 
 
 def test_the_package_is_installed_on_a_running_system(machine, request, tmp_path):
@@ -71,7 +46,7 @@ def test_it_boots_without_a_failed_unit_or_a_cycle(machine):
 
 
 def test_without_settings_it_says_so_and_records_nothing(machine):
-    wait_for_active(machine, INDICATE)
+    machine.wait_for_active(INDICATE)
     assert of(machine, CAPTURE, "ActiveState") == of(machine, UPLOAD, "ActiveState") == "inactive"
     # Its exit code says that all is not well.
     said = machine.wait_until("listener status | grep attention")
@@ -87,7 +62,7 @@ def test_each_service_has_few_rights(machine, unit):
 
 
 def test_a_stick_with_a_bad_file_is_answered_and_changes_nothing(machine, api, tmp_path):
-    text = settings(api).replace("frame_rate", "frame_rat")
+    text = api.settings().replace("frame_rate", "frame_rat")
     stick = Stick(tmp_path / "stick.img", {"listener.toml": text.encode()})
     machine.plug_in("bad", stick.image)
     machine.wait_until("journalctl --boot --no-pager --unit 'listener-provision@*' | grep frame_rat")
@@ -100,15 +75,15 @@ def test_a_stick_with_a_bad_file_is_answered_and_changes_nothing(machine, api, t
 
 
 def test_a_stick_with_a_good_file_sets_it_going(machine, api, tmp_path):
-    stick = Stick(tmp_path / "stick.img", {"LISTENER.TOML": settings(api).encode()})
+    stick = Stick(tmp_path / "stick.img", {"LISTENER.TOML": api.settings().encode()})
     machine.plug_in("good", stick.image)
     for unit in (CAPTURE, UPLOAD):
-        wait_for_active(machine, unit)
+        machine.wait_for_active(unit)
     machine.wait_until("! systemctl --quiet is-active 'listener-provision@*'")
     machine.pull_out("good")
     assert "taken" in stick.read("listener-result.txt").decode()
     assert api.token not in stick.read("listener.toml").decode(), "is blanked"
-    wait_for_more(api)
+    api.wait_for_more()
 
 
 def test_each_stage_has_only_its_own_rights(machine):
@@ -151,8 +126,8 @@ def test_a_stage_that_is_killed_starts_again_and_goes_on(machine, api, unit):
     starts, pid = int(of(machine, unit, "NRestarts")), of(machine, unit, "MainPID")
     machine.run(f"kill -KILL {pid}")
     machine.wait_until(f"[ $(systemctl show -P NRestarts {unit}) -gt {starts} ]")
-    wait_for_active(machine, unit)
-    wait_for_more(api)
+    machine.wait_for_active(unit)
+    api.wait_for_more()
 
 
 @pytest.mark.parametrize("unit", STAGES)
@@ -162,8 +137,8 @@ def test_a_stage_that_hangs_is_killed_and_starts_again(machine, api, unit):
     machine.wait_until(f"[ $(systemctl show -P NRestarts {unit}) -gt {starts} ]", 300)
     assert re.search(rf"{unit}.service: (?:Watchdog timeout|Failed with result 'watchdog')",
                      machine.run(f"journalctl --boot --no-pager --unit {unit}"))
-    wait_for_active(machine, unit)
-    wait_for_more(api)
+    machine.wait_for_active(unit)
+    api.wait_for_more()
 
 
 def test_its_status_is_told_in_words(machine):
@@ -178,7 +153,7 @@ def test_it_stops_and_starts_in_good_order(machine, api):
         machine.run(f"systemctl stop {unit}")
         assert (of(machine, unit, "ActiveState"), of(machine, unit, "Result")) == ("inactive", "success"), unit
     machine.run("systemctl start listener.target", 300)
-    wait_for_more(api)
+    api.wait_for_more()
 
 
 def test_what_claims_to_be_a_keyboard_gives_no_orders(machine):
@@ -199,7 +174,7 @@ def test_what_claims_to_be_a_keyboard_gives_no_orders(machine):
 
 def test_a_power_cut_loses_no_settings_and_sends_nothing_twice(machine, api):
     machine.cut_power()
-    wait_for_more(api, patience_s=400)
+    api.wait_for_more(patience_s=400)
     assert machine.run("systemctl --failed --plain --no-legend") == ""
 
 
@@ -220,7 +195,7 @@ def test_it_records_from_devices_under_the_same_rights(machine, api):
     machine.run(f"rm -r /etc/systemd/system/{CAPTURE}.service.d; systemctl daemon-reload")
     machine.run("printf '[audio]\\ntimeout = 5000\\n' >>/var/lib/listener/public/listener.toml")
     machine.run(f"systemctl restart {CAPTURE}", 300)
-    wait_for_more(api)
+    api.wait_for_more()
     said = machine.run("listener status")
     assert "camera and microphone are recording" in said
     machine.run("systemctl stop tone")

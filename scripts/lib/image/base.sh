@@ -24,10 +24,16 @@ chmod 755 "$root/usr/sbin/policy-rc.d"
 mkdir -p "$root/boot/firmware" "$root/etc/initramfs-tools/conf.d"
 # The initrd is made once, at the end.
 echo update_initramfs=no >"$root/etc/initramfs-tools/update-initramfs.conf"
-cp "$parts/initramfs/modules" "$root/etc/initramfs-tools/modules"
-cp "$parts/initramfs/conf" "$root/etc/initramfs-tools/conf.d/listener"
-mkdir -p "$root/etc/initramfs-tools/scripts/init-bottom"
-cp "$parts/initramfs/machine-id" "$root/etc/initramfs-tools/scripts/init-bottom/machine-id"
+initramfs=$root/etc/initramfs-tools
+mkdir -p "$initramfs/hooks" "$initramfs/scripts/local-premount" "$initramfs/scripts/init-bottom"
+cp "$parts/initramfs/modules" "$initramfs/modules"
+cp "$parts/initramfs/conf" "$initramfs/conf.d/listener"
+cp "$parts/initramfs/hook" "$initramfs/hooks/listener"
+cp "$parts/initramfs/grow" "$initramfs/scripts/local-premount/grow"
+cp "$parts/initramfs/machine-id" "$initramfs/scripts/init-bottom/machine-id"
+# The names of network cards, as in the system itself.
+mkdir -p "$root/etc/systemd/network"
+cp "$parts/root/etc/systemd/network/99-default.link" "$root/etc/systemd/network/"
 
 inside() { "$parts/inside.sh" "$root" "$@"; }
 
@@ -43,16 +49,20 @@ echo "configuring"
 inside dpkg --force-unsafe-io --force-confold --configure -a >"$folder/configure.log" 2>&1 || { tail -n 40 "$folder/configure.log"; exit 1; }
 
 echo "making the initrd"
-cp "$parts/root/etc/systemd/network/99-default.link" "$root/etc/systemd/network/"
 kernel=$(ls "$root/lib/modules")
 inside mkinitramfs -o "/boot/initrd.img-$kernel" "$kernel"
+
+echo "leaving out what nothing on the box uses"
+sed '/^#/d;/^$/d' "$parts/leave-out" | while read -r path; do rm -rf "${root:?}$path"; done
+python3 "$parts/trim.py" "$root" "$parts/plugins"
+
+# What was made just now is of the same day each time.
+find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+
 echo "looking up GStreamer's plugins"
 mkdir -p "$root/usr/lib/listener"
-inside env GST_REGISTRY=/usr/lib/listener/gstreamer.registry gst-inspect-1.0 >/dev/null 2>"$folder/plugins.log"
-echo "leaving out what nothing on the box uses"
-sed '/^#/d;/^$/d' "$parts/leave-out" | while read -r pattern; do
-    # shellcheck disable=SC2086 # a pattern
-    rm -rf "$root"$pattern
-done
+inside env GST_REGISTRY=/usr/lib/listener/gstreamer.registry gst-inspect-1.0 --print-all >"$folder/plugins.log" 2>&1
+if grep -i 'failed to load' "$folder/plugins.log"; then exit 1; fi
 chmod 644 "$root/usr/lib/listener/gstreamer.registry"
+touch --date="@$SOURCE_DATE_EPOCH" "$root/usr/lib" "$root/usr/lib/listener" "$root/usr/lib/listener/gstreamer.registry"
 tar -C "$root" --numeric-owner --xattrs -cf "$folder/root.tar" .

@@ -14,14 +14,21 @@ inside() { "$parts/inside.sh" "$root" "$@"; }
 cp "$package" "$root/listener.deb"
 inside dpkg --force-unsafe-io --install /listener.deb >"$folder/package.log" 2>&1 || { cat "$folder/package.log" >&2; exit 1; }
 
+# All that it is linked to is there.
+inside listener --version >/dev/null
+
 cp -R --no-preserve=ownership "$parts/root/." "$root/"
 : >"$root/etc/machine-id"
 mkdir -p "$root/data" "$root/boot/firmware"
 ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 # shellcheck disable=SC2046 # a list of units
 inside systemctl --quiet mask $(sed '/^#/d' "$parts/masked")
+inside systemctl --quiet set-default multi-user.target
 inside systemctl --quiet enable systemd-networkd.service systemd-resolved.service systemd-timesyncd.service \
     appliance-data.service appliance-host-name.service appliance-ssh.path
+# It looks for virtual machines' sockets, and fails where there are none.
+mkdir -p "$root/etc/systemd/system-generators"
+ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"
 inside passwd --quiet --lock root
 dpkg-query --admindir="$root/var/lib/dpkg" --show --showformat='${Package} ${Version} ${Architecture}\n' | sort >"$folder/manifest"
 
@@ -34,11 +41,14 @@ cp "$root/boot/vmlinuz-$kernel" "$boot/vmlinuz"
 cp "$root/boot/initrd.img-$kernel" "$boot/initrd.img"
 cp "$parts/boot/config.txt" "$parts/boot/cmdline.txt" "$boot/"
 
-# /var is made anew in memory at each start, and of the root nothing is ever installed or started elsewhere.
-rm -rf "$root"/var/* "$root"/boot/* "$root/usr/lib/linux-image-$kernel" "$root/usr/lib/raspi-firmware" \
+# /var is made anew in memory at each start; what starts before that finds empty folders. Of the root nothing is ever installed.
+rm -rf "${root:?}"/var "${root:?}"/boot "$root/usr/lib/linux-image-$kernel" "$root/usr/lib/raspi-firmware" \
     "$root/usr/sbin/policy-rc.d" "$root/listener.deb" "$root"/etc/*- "$root/etc/.pwd.lock" "$root"/etc/ssh/ssh_host_* \
-    "$root"/usr/share/doc "$root"/usr/share/man "$root"/usr/share/locale "$root"/usr/share/info
-mkdir -p "$root/boot/firmware"
+    "$root"/etc/wpa_supplicant/* "$root/usr/share/doc"
+# By the date of this file, SOURCE_DATE_EPOCH, the clock begins at the first start, which knows no other (systemd(1)).
+touch "$root/usr/lib/clock-epoch"
+mkdir -p "$root/boot/firmware" "$root/var/cache" "$root/var/lib" "$root/var/log" "$root/var/tmp"
+chmod 1777 "$root/var/tmp"
 
 # What is newer than SOURCE_DATE_EPOCH gets that time.
 rm -f "$folder/root.squashfs"

@@ -4,6 +4,7 @@
 set -eu
 folder=$1 image=$2
 # In MiB, at multiples of 4: what cards erase at once.
+# shellcheck disable=SC2017 # rounded up
 mib() { echo $((($(stat -c %s "$1") + 4194303) / 4194304 * 4)); }
 boot=$(mib "$folder/boot.vfat") root=$(mib "$folder/root.squashfs") data=$(mib "$folder/data.ext4")
 rm -f "$image"

@@ -17,7 +17,7 @@ use super::microphone::{Trouble, trouble};
 use super::stamp::{Now, StampClock, Status, time_of_first};
 use super::{SoundSource, SourceError};
 use crate::clock::Clock;
-use crate::limits::{CHUNK_SAMPLES, SOUND_STALL};
+use crate::limits::{CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES, SAMPLE_RATE_HZ, SOUND_STALL};
 use crate::segment::SoundChunk;
 
 /// With a converter in between, the device can be ready before a converted sample is; do not spin meanwhile.
@@ -26,10 +26,10 @@ const NOT_YET: Duration = Duration::from_millis(5);
 /// What a chunk holds before it is read. A PCM of the type `file` says that it has filled all of a chunk even at the
 /// end of its file, and when a pipe held less (alsa-lib 1.2.8 to 1.2.16, `pcm_file.c`, `snd_pcm_file_readi`); what
 /// still looks like this was not written. Noise, so that no sound is taken for it.
-const UNTOUCHED: [i16; CHUNK_SAMPLES] = {
-    let mut noise = [0; CHUNK_SAMPLES];
+const UNTOUCHED: [i16; LONGEST_CHUNK_SAMPLES] = {
+    let mut noise = [0; LONGEST_CHUNK_SAMPLES];
     let mut i = 0;
-    while i < CHUNK_SAMPLES {
+    while i < LONGEST_CHUNK_SAMPLES {
         noise[i] = ((i as u32 + 1).wrapping_mul(0x9E37_79B9) >> 16) as i16;
         i += 1;
     }
@@ -75,6 +75,13 @@ impl Microphone {
     /// How often sound was lost because it was not read in time, or because the machine slept.
     pub fn overruns(&self) -> u64 {
         self.overruns
+    }
+
+    /// Sleeps until all but the last of so many samples have been recorded: the device wakes who waits every 20 ms.
+    fn sleep_through(&self, samples: usize) {
+        let waiting = self.pcm.avail_update().map_or(samples, |frames| frames.max(0) as usize);
+        let samples = samples.saturating_sub(waiting + CHUNK_SAMPLES) as u32;
+        thread::sleep(Duration::from_secs(1) * samples / SAMPLE_RATE_HZ);
     }
 
     /// Waits for samples and takes what there is. `None` when the microphone hangs.
@@ -145,12 +152,14 @@ impl Microphone {
 impl SoundSource for Microphone {
     /// A PCM of the type `file` ends; behind a converter it does not, but repeats its last buffer: alsa-lib then gives
     /// no sign of the end.
-    fn read(&mut self) -> Result<Option<SoundChunk>, SourceError> {
+    fn read(&mut self, samples: usize) -> Result<Option<SoundChunk>, SourceError> {
         self.tell_losses();
         let give_up = self.clock.monotonic() + SOUND_STALL;
-        let mut chunk = SoundChunk { captured: Timestamp::default(), samples: UNTOUCHED.to_vec() };
+        let samples = samples.min(LONGEST_CHUNK_SAMPLES);
+        self.sleep_through(samples);
+        let mut chunk = SoundChunk { captured: Timestamp::default(), samples: UNTOUCHED[..samples].to_vec() };
         let (mut filled, mut went_on) = (0, false);
-        while filled < CHUNK_SAMPLES {
+        while filled < samples {
             let rest = &mut chunk.samples[filled..];
             match self.take(rest, give_up) {
                 Ok(Some(claimed)) => match written(&rest[..claimed], &UNTOUCHED[filled..]) {

@@ -15,6 +15,9 @@ use crate::capture::SourceError;
 use crate::durable;
 use crate::limits::{CLIP_CLOSE_TIMEOUT, CLIP_UNWRITTEN_BYTES};
 
+/// Frames that may be held back until a fragment is whole: with a key frame a second it never comes to this.
+const HELD_BACK: Duration = Duration::from_millis(1500);
+
 /// Writes encoded frames into a fragmented MP4, which a finished clip's index turns into an ordinary one. Killed before
 /// that, all whole seconds can be read; each is durable before the next is over (durability rule 3).
 #[derive(Debug)]
@@ -24,6 +27,11 @@ pub struct ClipWriter {
     uid: Uuid,
     path: PathBuf,
     started: Duration,
+    /// Frames held back, the first of them, and whether the last is a key frame. Handed to the writing threads one by one
+    /// they would wake them for each, which costs more than the writing; the fragment is no sooner durable for it.
+    held: gst::BufferList,
+    held_since: Duration,
+    was_key: bool,
 }
 
 impl ClipWriter {
@@ -32,7 +40,8 @@ impl ClipWriter {
     pub fn create(uid: Uuid, path: &Path, caps: &gst::CapsRef, started: Duration) -> Result<Self, SourceError> {
         let pipeline = Pipeline::parse(
             "appsrc name=frames format=time block=true \
-             ! video/x-h264 ! mp4mux fragment-duration=1000 fragment-mode=first-moov-then-finalise \
+             ! video/x-h264 \
+             ! mp4mux latency=1000000000 fragment-duration=1000 fragment-mode=first-moov-then-finalise \
              ! filesink name=file buffer-mode=unbuffered",
         )?;
         let source: gst_app::AppSrc =
@@ -43,7 +52,8 @@ impl ClipWriter {
         file.set_property("location", path);
         flush_fragments(&sink_pad(&file)?, path.into());
         pipeline.play()?;
-        Ok(Self { pipeline, source, uid, path: path.into(), started })
+        let held = gst::BufferList::new();
+        Ok(Self { pipeline, source, uid, path: path.into(), started, held, held_since: started, was_key: false })
     }
 
     /// The run it belongs to.
@@ -57,20 +67,33 @@ impl ClipWriter {
     }
 
     /// Adds a frame. Frames are in the order in which they are shown, as encoders without B frames give them.
-    pub fn push(&self, frame: &gst::BufferRef, running: Duration) -> Result<(), SourceError> {
+    pub fn push(&mut self, frame: &gst::BufferRef, running: Duration) -> Result<(), SourceError> {
+        let is_key = !frame.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let mut frame = frame.copy();
         let within = gst::ClockTime::try_from(running.saturating_sub(self.started)).ok();
         if let Some(frame) = frame.get_mut() {
             frame.set_pts(within);
             frame.set_dts(within);
         }
-        self.source.push_buffer(frame).map(drop).map_err(|error| {
+        self.held.make_mut().add(frame);
+        // The muxer ends a fragment with the frame behind the key frame that begins the next.
+        if std::mem::replace(&mut self.was_key, is_key) || running >= self.held_since + HELD_BACK {
+            self.held_since = running;
+            return self.hand_over();
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self) -> Result<(), SourceError> {
+        let held = std::mem::replace(&mut self.held, gst::BufferList::new());
+        self.source.push_buffer_list(held).map(drop).map_err(|error| {
             SourceError(self.pipeline.error().unwrap_or_else(|| format!("the clip cannot be written: {error}")))
         })
     }
 
     /// Ends the file and gives its path.
-    pub fn finish(self) -> Result<PathBuf, SourceError> {
+    pub fn finish(mut self) -> Result<PathBuf, SourceError> {
+        self.hand_over()?;
         let slow = || SourceError(format!("{} could not be finished in time", self.path.display()));
         self.source.end_of_stream().map_err(|_| slow())?;
         let bus = self.pipeline.0.bus().ok_or_else(slow)?;

@@ -120,7 +120,7 @@ pub struct FileSound {
 }
 
 impl SoundSource for FileSound {
-    fn read(&mut self) -> Result<Option<SoundChunk>, SourceError> {
+    fn read(&mut self, _: usize) -> Result<Option<SoundChunk>, SourceError> {
         let patience = gst::ClockTime::try_from(SOUND_STALL).ok();
         let Some(sample) = self.sink.try_pull_sample(patience) else {
             return match self.pipeline.error() {

@@ -207,7 +207,7 @@ impl Video {
                     .map_err(|error| (desk.tell)(Seen::ClipLost(error.0)))
                     .ok();
             }
-            if let Some(clip) = &open
+            if let Some(clip) = &mut open
                 && let Err(error) = clip.push(buffer, running)
             {
                 (desk.tell)(Seen::ClipLost(error.0));

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,6 +25,9 @@ impl Spool {
         let mut clip = File::options().read(true).write(true).open(&path).doing("open", &path)?;
         let Some(whole) = adopt::whole(&mut clip) else { return Ok(None) };
         clip.set_len(whole.bytes).doing("shorten", &path)?;
+        if let Some((at, index)) = adopt::mended_index(&mut clip, whole.length) {
+            clip.write_all_at(&index, at).doing("mend", &path)?;
+        }
         // As in a clip that ends by itself: its last frame may be over a moment after the minute.
         let minute = Timestamp::from_second((start.as_second().div_euclid(60) + 1) * 60).unwrap_or(Timestamp::MAX);
         let end = (start + signed(whole.length)).min(minute);

@@ -25,7 +25,7 @@ export BINDGEN_EXTRA_CLANG_ARGS = "${HOST_CC_ARCH}${TOOLCHAIN_OPTIONS} --target=
 PACKAGES =+ "${PN}-appliance"
 
 # What systemd/files lists. The appliance's files are those of the SD card's image, where the data partition is the third, not
-# the fourth; but for its host name and GStreamer's registry.
+# the fourth; but for its host name and GStreamer's registry. Without an initrd its partition grows when the root is mounted.
 do_install() {
     sed '/^#/d' ${S}/systemd/files | while read -r mode source destination; do
         case $source in
@@ -36,14 +36,16 @@ do_install() {
     done
 
     for root in ${S}/scripts/lib/image/root ${UNPACKDIR}/appliance; do
-        (cd "$root" && find . -type f ! -path ./etc/hostname ! -path ./etc/hosts ! -path '*/listener-capture.service.d/*') |
+        (cd "$root" && find . -type f ! -path ./etc/hostname ! -path ./etc/hosts) |
             while read -r file; do
                 case $file in ./usr/libexec/*) mode=0755 ;; *) mode=0644 ;; esac
                 install -D -m $mode "$root/$file" "${D}/$file"
             done
     done
+    install -m 0755 ${S}/scripts/lib/image/initramfs/grow ${D}${libexecdir}/listener/grow
+    sed -i '/^\[Service\]/,$d' ${D}${systemd_system_unitdir}/listener-capture.service.d/image.conf
     sed -i 's/\(4c697374\(-\|\\x2d\)\)03/\104/' ${D}${sysconfdir}/fstab ${D}${libexecdir}/listener/data-partition \
-        ${D}${systemd_system_unitdir}/appliance-data.service
+        ${D}${libexecdir}/listener/grow ${D}${systemd_system_unitdir}/appliance-data.service
     sed -i 's/^PARTUUID=4c697374-02 .*/\/dev\/root  \/  ext4  ro  0 0/' ${D}${sysconfdir}/fstab
     # Where something is mounted.
     install -d ${D}/data ${D}/boot/firmware ${D}${sysconfdir}/wpa_supplicant
@@ -80,6 +82,7 @@ FILES:${PN}-appliance += "\
     ${libexecdir}/listener \
     ${nonarch_libdir}/systemd/journald.conf.d/image.conf \
     ${nonarch_libdir}/systemd/resolved.conf.d \
+    ${nonarch_libdir}/systemd/system.conf.d/image.conf \
     ${nonarch_libdir}/systemd/system-preset/10-listener.preset \
     ${nonarch_libdir}/systemd/system-preset/98-${PN}-appliance.preset \
     ${nonarch_libdir}/systemd/timesyncd.conf.d \
@@ -88,6 +91,7 @@ FILES:${PN}-appliance += "\
     ${nonarch_libdir}/udev/rules.d/92-listener-update.rules \
     ${sysconfdir} \
     ${systemd_system_unitdir}/appliance-* \
+    ${systemd_system_unitdir}/listener-capture.service.d \
     ${systemd_system_unitdir}/listener-provision@boot.service.d/image.conf \
     ${systemd_system_unitdir}/wpa_supplicant@.service.d \
 "
