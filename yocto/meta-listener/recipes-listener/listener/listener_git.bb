@@ -121,6 +121,7 @@ RDEPENDS:${PN}-appliance = "\
     openssh-keygen \
     openssh-sshd \
     rauc \
+    util-linux-blkid \
     util-linux-mount \
     util-linux-partx \
     util-linux-sfdisk \
