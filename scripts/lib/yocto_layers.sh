@@ -6,7 +6,7 @@ layers=$1 tools=$(realpath "$2")
 . scripts/lib/install.sh
 need_packages chrpath cpio diffstat dosfstools e2fsprogs fdisk file gawk git locales lz4 mtools openssl parted util-linux zstd
 # Bitbake does not start without.
-[ -n "$(locale -a | grep -i '^en_US\.utf-\?8$')" ] || as_root localedef -i en_US -f UTF-8 en_US.UTF-8
+locale -a | grep -qi '^en_US\.utf-\?8$' || as_root localedef -i en_US -f UTF-8 en_US.UTF-8
 
 work=${LISTENER_YOCTO_DIR:-/var/tmp/listener-yocto}
 mkdir -p "$work"
@@ -35,7 +35,7 @@ step "the project as it is here, the layers as they are pinned, keys"
 rm -rf "$project"
 mkdir -p "$project"
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --preserve=timestamps -t "$project"
-for repository in $(sed -n 's/^  \([a-z-]*\):$/\1/p' yocto/kas.yml | grep -vx listener); do
+sed -n 's/^  \([a-z-]*\):$/\1/p' yocto/kas.yml | grep -vx listener | while read -r repository; do
     [ -d "$layers/$repository" ] || fail "there is no $layers/$repository: clone what yocto/kas.yml names"
     [ -d "$work/$repository" ] || git clone -q --shared "$layers/$repository" "$work/$repository"
 done
@@ -119,6 +119,7 @@ expect libcamera PACKAGECONFIG ' gst' ' raspberrypi'
 expect gstreamer1.0-plugins-good PACKAGECONFIG ' v4l2 ' ' jpeg '
 expect systemd PACKAGECONFIG ' networkd ' ' resolved ' ' timesyncd '
 expect base-files hostname '^ listener $'
+expect packagegroup-listener 'RDEPENDS:packagegroup-listener' ' kernel-module-bcm2835-codec ' ' kernel-image ' ' libcamera-gst '
 expect listener SRC_URI "git://$project;" 'crate://crates.io/alsa/'
 ! grep -q 'RRECOMMENDS:rauc=".*rauc-mark-good' "$work/settings/rauc" || fail "every start would be good"
 took

@@ -1,6 +1,6 @@
 # Sourced by yocto_layers.sh: runs the steps of the program's recipe from fetch to package, without those of other recipes.
 # Crates come from Cargo's own cache, and are held to the checksums of Cargo.lock; what is compiled is a stand-in.
-# shellcheck disable=SC2154 # it says where it works
+# shellcheck disable=SC2154,SC2034 # it says where it works, and takes where bitbake does
 : "$work"
 need_packages fakeroot
 
@@ -42,7 +42,7 @@ own "$work/recipe" "$work/downloads"
 for task in compile install install package package; do
     (build=recipe; bitbake -R stub.conf -b ../project/yocto/meta-listener/recipes-listener/listener/listener_git.bb -c $task >"$work/$task.log" 2>&1) && done=yes || done=no
 done
-[ $done = yes ] || { cat "$work/package.log" >&2; exit 1; }
+[ "$done" = yes ] || { cat "$work/package.log" >&2; exit 1; }
 
 # Each file of systemd/files in the package of the program, its modes, and the appliance's own.
 packages=$(echo "$work"/recipe/tmp/work/*/listener/*/packages-split)
