@@ -1,6 +1,4 @@
-# LISTENER_KEYS names the folder with the keys of whoever builds: what signs updates, and what boxes trust.
-LISTENER_KEYS ??= ""
-
+# Without the keys of whoever builds nothing is built.
 # nooelint: oelint.task.noanonpython - a recipe can be skipped, with a reason, nowhere else
 python () {
     folder = d.getVar("LISTENER_KEYS")

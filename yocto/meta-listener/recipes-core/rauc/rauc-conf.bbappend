@@ -1,10 +1,9 @@
-FILESEXTRAPATHS:prepend:listener-distro := "${THISDIR}/files:"
+# What boxes trust is the builder's, and lies outside of all layers.
+FILESEXTRAPATHS:prepend:listener-distro := "${THISDIR}/files:${LISTENER_KEYS}:"
 
 inherit_defer ${@'listener_keys' if d.getVar('DISTRO') == 'listener' else ''}
 
 RAUC_KEYRING_FILE:listener-distro = "authority.cert.pem"
-# nooelint: oelint.vars.mispell - meta-rauc's
-RAUC_KEYRING_URI:listener-distro = "file://${LISTENER_KEYS}/authority.cert.pem;subdir=."
 
 # nooelint: oelint.func.specific - an override of the distribution (DISTROOVERRIDES)
 do_install:append:listener-distro() {
