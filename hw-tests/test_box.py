@@ -58,10 +58,6 @@ def wait_for_utterances(api, count):
     assert now["faults"] == []
 
 
-def wait_for_answer(box):
-    box.wait_until("! systemctl --quiet is-active 'listener-provision@sd*'")
-
-
 def test_it_boots_without_a_failed_unit_or_an_ordering_cycle(box):
     assert box.run("systemctl is-system-running --wait || systemctl --failed --plain --no-legend", 400) == "running"
     journal = box.run("journalctl --boot --no-pager --priority notice | grep -i -e 'ordering cycle' -e 'unknown key' || true")
@@ -108,7 +104,7 @@ def test_a_stick_with_a_bad_file_is_answered_on_the_stick_and_changes_nothing(bo
     bad = stick(text)
     box.sticks.plug_in("bad", bad.image)
     box.wait_until("listener status | grep '2 blinks'")
-    wait_for_answer(box)
+    box.wait_until_looked_at()
     box.sticks.pull_out("bad")
     answer = bad.read("listener-result.txt").decode()
     assert "frame_rat" in answer and api.token not in answer
@@ -121,7 +117,7 @@ def test_a_stick_with_a_good_file_is_taken(box, settings, api, stick):
     box.sticks.plug_in("good", good.image)
     for unit in (CAPTURE, UPLOAD):
         box.wait_for_active(unit)
-    wait_for_answer(box)
+    box.wait_until_looked_at()
     box.sticks.pull_out("good")
     assert "taken" in good.read("listener-result.txt").decode()
     assert api.token not in good.read("listener.toml").decode(), "is blanked"
@@ -177,7 +173,7 @@ def test_a_power_cut_loses_nothing_and_sends_nothing_twice(box, api):
     assert box.run("systemctl --failed --plain --no-legend") == ""
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1, 2, *(pytest.param(0.2 * step, marks=pytest.mark.long) for step in range(1, 20))])
+@pytest.mark.parametrize("seconds", [0.5, 2, 4, *(pytest.param(step / 4, marks=pytest.mark.long) for step in range(1, 40))])
 def test_a_stick_pulled_while_it_is_read_leaves_old_or_new_settings_whole(box, settings, stick, seconds):
     # Each time others, so that the new ones are never the old ones.
     now = int(box.run(f"sed -n 's/^pause *= *//p' {CONFIG} | grep . || echo 700"))
@@ -185,7 +181,8 @@ def test_a_stick_pulled_while_it_is_read_leaves_old_or_new_settings_whole(box, s
     box.sticks.plug_in("pulled", new.image)
     time.sleep(seconds)
     box.sticks.pull_out("pulled")
-    box.wait_until("! systemctl --quiet is-active 'listener-provision@sd*' && [ -z \"$(ls /dev/sd* 2>/dev/null)\" ]")
+    box.wait_until("! ls /dev/sd*")
+    box.wait_until_looked_at()
     kept = box.run(f"grep -h '^pause' {CONFIG} {PUBLIC} || true").split("\n")
     print(f"pulled out after {seconds} s: {kept}")
     assert len(set(kept)) == 1, "what is made from the settings belongs to them"
@@ -198,22 +195,22 @@ def test_after_that_a_whole_stick_is_taken(box, settings, api, stick):
     whole = stick(settings(pause=900))
     box.sticks.plug_in("whole", whole.image)
     box.wait_until(f"grep '^pause = 900' {PUBLIC}")
-    wait_for_answer(box)
+    box.wait_until_looked_at()
     box.sticks.pull_out("whole")
     for unit in (CAPTURE, UPLOAD):
         box.wait_for_active(unit)
     api.wait_for_more(("clips", "frames"), DELIVERY_S)
 
 
-def test_a_factory_reset_forgets_everything(box, stick):
+def test_a_factory_reset_forgets_everything(box, key, stick):
     reset = stick("factory_reset = true\nerase_recordings = true\n")
     box.sticks.plug_in("reset", reset.image)
     box.wait_until("listener status | grep 'waiting for a provisioning file'")
-    wait_for_answer(box)
+    box.wait_until_looked_at()
     box.sticks.pull_out("reset")
     assert "forgotten" in reset.read("listener-result.txt").decode()
     box.run(f"! test -e {CONFIG} && ! test -e {PUBLIC}")
     assert box.run("ls /var/lib/listener/data/spool/items 2>/dev/null || true") == ""
     for unit in (CAPTURE, UPLOAD):
         assert box.run(f"systemctl show -P ActiveState {unit}") == "inactive"
-    box.wait_until("! grep -q ':0016 ' /proc/net/tcp /proc/net/tcp6")
+    assert log_in(box, key, "true").returncode == 255

@@ -2,7 +2,7 @@
 
 import pytest
 
-from test_box import CAPTURE, DEVICES, wait_for_answer
+from test_box import CAPTURE, DEVICES
 
 ITEMS = "/var/lib/listener/data/spool/items"
 
@@ -13,10 +13,10 @@ def settings(api):
 
 
 def test_it_runs_from_its_card(pi):
+    assert pi.run("systemctl is-system-running --wait || systemctl --failed --plain --no-legend", 900) == "running"
     assert pi.run("tr -d '\\0' </proc/device-tree/model").startswith("Raspberry Pi 4")
     for folder in ("/", "/var/lib/listener"):
         assert pi.run(f"findmnt --noheadings --output SOURCE --target {folder}").startswith("/dev/mmcblk")
-    assert pi.run("systemctl is-system-running --wait || systemctl --failed --plain --no-legend", 900) == "running"
 
 
 def test_unprovisioned_it_shows_its_code_on_the_leds(pi):
@@ -31,7 +31,7 @@ def test_a_bad_stick_makes_the_red_led_blink_twice(pi, settings, stick):
     pi.sticks.plug_in("bad", bad.image)
     pi.wait_until("listener status | grep '2 blinks'", 400)
     assert pi.pins.shows("attention") == "2 blinks, pause"
-    wait_for_answer(pi)
+    pi.wait_until_looked_at()
     pi.sticks.pull_out("bad")
     assert "frame_rat" in bad.read("listener-result.txt").decode()
 
@@ -41,7 +41,7 @@ def test_a_good_stick_makes_all_leds_flash_three_times(pi, settings, stick):
     pi.pins.mute(False)
     good = stick(settings(mute={"pin": 23}))
     pi.pins.wait_for_flashes(3, lambda: pi.sticks.plug_in("good", good.image))
-    wait_for_answer(pi)
+    pi.wait_until_looked_at()
     pi.sticks.pull_out("good")
     pi.wait_for_active(CAPTURE)
     pi.wait_until("listener status | grep 'camera and microphone are recording'", 400)

@@ -66,7 +66,7 @@ def test_a_stick_with_a_bad_file_is_answered_and_changes_nothing(machine, api, t
     stick = Stick(tmp_path / "stick.img", {"listener.toml": text.encode()})
     machine.plug_in("bad", stick.image)
     machine.wait_until("journalctl --boot --no-pager --unit 'listener-provision@*' | grep frame_rat")
-    machine.wait_until("! systemctl --quiet is-active 'listener-provision@*'")
+    machine.wait_until_looked_at()
     machine.pull_out("bad")
     assert "frame_rat" in stick.read("listener-result.txt").decode()
     assert api.token not in stick.read("listener-result.txt").decode()
@@ -79,7 +79,7 @@ def test_a_stick_with_a_good_file_sets_it_going(machine, api, tmp_path):
     machine.plug_in("good", stick.image)
     for unit in (CAPTURE, UPLOAD):
         machine.wait_for_active(unit)
-    machine.wait_until("! systemctl --quiet is-active 'listener-provision@*'")
+    machine.wait_until_looked_at()
     machine.pull_out("good")
     assert "taken" in stick.read("listener-result.txt").decode()
     assert api.token not in stick.read("listener.toml").decode(), "is blanked"

@@ -5,7 +5,7 @@ import pathlib
 import shlex
 
 # Emulated, everything takes five to twenty times as long, and other work may share the cores.
-COMMAND_S = 300
+COMMAND_S = 120
 
 
 class Failed(AssertionError):
@@ -39,6 +39,10 @@ class Shell:
     def wait_for_active(self, unit):
         """Waits until a unit runs."""
         self.wait_until(f"[ $(systemctl show -P ActiveState {unit}) = active ]")
+
+    def wait_until_looked_at(self):
+        """Waits until no stick is being dealt with. (What runs once is `activating` until it is over, and never `active`.)"""
+        self.wait_until("[ -z \"$(systemctl list-units --plain --no-legend --state activating 'listener-provision@sd*')\" ]")
 
     def put(self, path, text):
         """Writes a file."""
