@@ -48,7 +48,7 @@ Dir::Etc::preferences "$making/none/preferences";
 Dir::Etc::preferencesparts "$making/none";
 Dir::Log "$making";
 CONF
-    apt-get -c="$making/apt.conf" -q update >&2
+    apt-get -c="$making/apt.conf" -qq update >&2
 }
 
 # Gives $making/root its name, unless somebody else was quicker.
@@ -63,12 +63,13 @@ arm64_root() (
     if [ ! -d "$root" ]; then
         say "unpacking for arm64, from Debian $1: $2"
         arm64_apt "$1"
-        apt-get -c="$making/apt.conf" -q satisfy -y --download-only "$2" >&2
+        apt-get -c="$making/apt.conf" -qq satisfy --download-only "$2" >&2 ||
+            fail "Debian $1 for arm64 does not give: $2"
         for folder in lib bin sbin; do
             mkdir -p "$making/root/usr/$folder"
             ln -s "usr/$folder" "$making/root/$folder"
         done
-        for package in "$making"/archives/*.deb; do dpkg-deb -x "$package" "$making/root"; done
+        for package in "$making"/archives/*.deb; do dpkg-deb -x "$package" "$making/root" || exit; done
         # What a link names from the top is meant from the top of this folder.
         find "$making/root" -type l -lname '/*' | while read -r link; do
             ln -snfr "$making/root$(readlink "$link")" "$link"
@@ -89,7 +90,7 @@ rust_for_arm64() (
         same=$(apt-cache -c="$making/apt.conf" madison libstd-rust-web-dev | cut -d'|' -f2 | tr -d ' ' |
             grep -xF -e "$version" -e "$version+b1" -e "$version+b2" -e "$version+b3" | head -n 1)
         [ -n "$same" ] || fail "Debian no longer has libstd-rust-web-dev $version; bring the compiler up to date: apt install rustc-web cargo-web"
-        (cd "$making/archives" && apt-get -c="$making/apt.conf" -q download "libstd-rust-web-dev=$same" >&2)
+        (cd "$making/archives" && apt-get -c="$making/apt.conf" -qq download "libstd-rust-web-dev=$same" >&2)
         dpkg-deb -x "$making"/archives/*.deb "$making/root"
         arm64_keep "$root"
     fi
