@@ -57,13 +57,14 @@ echo "leaving out what nothing on the box uses"
 sed '/^#/d;/^$/d' "$parts/leave-out" | while read -r path; do rm -rf "${root:?}$path"; done
 python3 "$parts/trim.py" "$root" "$parts/plugins"
 
-# What was made just now is of the same day each time.
-find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-
 echo "looking up GStreamer's plugins"
 mkdir -p "$root/usr/lib/listener"
 inside env GST_REGISTRY=/usr/lib/listener/gstreamer.registry gst-inspect-1.0 --print-all >"$folder/plugins.log" 2>&1
 if grep -i 'failed to load' "$folder/plugins.log"; then exit 1; fi
 chmod 644 "$root/usr/lib/listener/gstreamer.registry"
-touch --date="@$SOURCE_DATE_EPOCH" "$root/usr/lib" "$root/usr/lib/listener" "$root/usr/lib/listener/gstreamer.registry"
+# It looks about in its home.
+rm -rf "$root/root/.cache" "$root/root/.local"
+
+# What was made just now is of the same day each time.
+find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 tar -C "$root" --numeric-owner --xattrs -cf "$folder/root.tar" .

@@ -45,7 +45,7 @@ cp "$parts/boot/config.txt" "$parts/boot/cmdline.txt" "$boot/"
 # /var is made anew in memory at each start; what starts before that finds empty folders. Of the root nothing is ever installed.
 rm -rf "${root:?}"/var "${root:?}"/boot "$root/usr/lib/linux-image-$kernel" "$root/usr/lib/raspi-firmware" \
     "$root/usr/sbin/policy-rc.d" "$root/listener.deb" "$root"/etc/*- "$root/etc/.pwd.lock" "$root"/etc/ssh/ssh_host_* \
-    "$root"/etc/wpa_supplicant/* "$root/usr/share/doc"
+    "$root"/etc/wpa_supplicant/* "$root"/vmlinuz* "$root"/initrd.img* "$root/usr/share/doc"
 # By the date of this file, SOURCE_DATE_EPOCH, the clock begins at the first start, which knows no other (systemd(1)).
 touch "$root/usr/lib/clock-epoch"
 mkdir -p "$root/boot/firmware" "$root/var/cache" "$root/var/lib" "$root/var/log" "$root/var/tmp"
