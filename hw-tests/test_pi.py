@@ -22,7 +22,7 @@ def test_it_runs_from_its_card(pi):
 def test_unprovisioned_it_shows_its_code_on_the_leds(pi):
     pi.wait_for_active("listener-indicate")
     assert pi.pins.shows("attention") == "fast blink"
-    assert pi.pins.shows("health") == "slow blink"
+    assert pi.pins.shows("health") == "off"
     assert pi.pins.shows("data") == "off"
 
 
