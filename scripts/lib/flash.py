@@ -158,8 +158,12 @@ def main():
     parser.add_argument("--yes", action="store_true", help="do not ask")
     try:
         flash(parser.parse_args())
-    except (Refused, EOFError) as reason:
-        sys.exit(f"error: {str(reason) or 'no answer; --yes writes without asking'}")
+    except Refused as reason:
+        sys.exit(f"error: {reason}")
+    except EOFError:
+        sys.exit("error: nobody was there to answer, so nothing was written; --yes does not ask")
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted; if writing had begun, the card is not usable as it is")
     except subprocess.CalledProcessError as failed:
         sys.exit(f"error: {failed.cmd[0]} failed: {failed.stderr or failed}")
 

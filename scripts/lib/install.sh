@@ -96,6 +96,16 @@ need_sshd() {
     [ ! -d /run/systemd/system ] || as_root systemctl --quiet disable --now ssh.service >&2
 }
 
+# The linter of Yocto recipes, and what sets a build up from yocto/kas.yml. By Debian's Python: another user has to run them.
+need_yocto_tools() {
+    yocto_tools=${CARGO_TARGET_DIR:-target}/yocto-tools
+    [ -x "$yocto_tools/bin/kas" ] && return 0
+    need_packages python3 python3-venv
+    say "installing: oelint-adv, kas (from PyPI)"
+    /usr/bin/python3 -m venv "$yocto_tools" >&2
+    "$yocto_tools/bin/pip" install --quiet 'oelint-adv>=9.11,<10' 'kas>=5.5,<6' >&2
+}
+
 # Tests of hardware, emulated or not.
 need_labgrid() {
     labgrid=${CARGO_TARGET_DIR:-target}/labgrid

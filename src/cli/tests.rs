@@ -41,7 +41,7 @@ fn example(key: Key) -> &'static str {
 
 /// Whether only the file has it: what hardly anybody sets, what a box has, and the places for files with their secrets.
 fn has_no_option(key: Key) -> bool {
-    let of_a_box = ["wifi", "leds", "mute"];
+    let of_a_box = ["wifi", "leds", "mute", "ssh"];
     let is_elsewhere = |section: &str| section.starts_with("storage.") || of_a_box.contains(&section);
     let others = [Key::KeepToken, Key::FactoryReset, Key::EraseRecordings, Key::LeadIn, Key::Shortest, Key::MaxBytes];
     key.section().is_some_and(is_elsewhere) || others.contains(&key)

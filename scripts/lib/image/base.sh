@@ -46,7 +46,8 @@ unshare --mount env -i PATH="$PATH" LC_ALL=C DEBIAN_FRONTEND=noninteractive sh -
 ' sh "$root" >"$folder/unpack.log" 2>&1 || { tail -n 40 "$folder/unpack.log"; exit 1; }
 rm -f "$root/var/lib/dpkg/arch"
 echo "configuring"
-inside dpkg --force-unsafe-io --force-confold --configure -a >"$folder/configure.log" 2>&1 || { tail -n 40 "$folder/configure.log"; exit 1; }
+# INITRD=No: for the hook of the kernel's package.
+inside env INITRD=No dpkg --force-unsafe-io --force-confold --configure -a >"$folder/configure.log" 2>&1 || { tail -n 40 "$folder/configure.log"; exit 1; }
 
 echo "making the initrd"
 kernel=$(ls "$root/lib/modules")

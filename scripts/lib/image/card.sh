@@ -29,7 +29,8 @@ inside systemctl --quiet enable systemd-networkd.service systemd-resolved.servic
 # It looks for virtual machines' sockets, and fails where there are none.
 mkdir -p "$root/etc/systemd/system-generators"
 ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"
-inside passwd --quiet --lock root
+# No password is this one's; sshd takes no key for an account that is locked altogether.
+inside usermod --password '*' root
 dpkg-query --admindir="$root/var/lib/dpkg" --show --showformat='${Package} ${Version} ${Architecture}\n' | sort >"$folder/manifest"
 
 # What the Pi's firmware reads. The Pi 4 itself has the first stage; start4.elf and fixup4.dat are the second.

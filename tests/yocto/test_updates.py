@@ -1,0 +1,203 @@
+"""What the Yocto image's scripts decide about updates, with commands that are made up and folders of the test's own."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path("yocto/meta-listener/recipes-listener/listener/files/appliance/usr/libexec/listener")
+# Where the scripts look on a box; below the test's own folder here.
+PLACES = ["/data/rauc", "/run/listener-update", "/run/listener", "/proc/cmdline", "/var/lib/listener", "/usr/lib/os-release"]
+MINUTE = 6
+
+
+class Box:
+    """A box whose time passes only when a script sleeps."""
+
+    def __init__(self, folder, slot="A"):
+        self.folder = folder
+        for place in ("data/rauc", "run/listener", "run/listener-update", "proc", "var/lib/listener/public", "usr/lib", "bin", "stick"):
+            (folder / place).mkdir(parents=True)
+        (folder / "proc/cmdline").write_text(f"console=x root=PARTUUID=1 rauc.slot={slot} quiet\n")
+        (folder / "usr/lib/os-release").write_text("VERSION_ID=0.1.0\n")
+        (folder / "var/lib/listener/public/listener.toml").write_text("")
+        self.command("sync")
+        self.command("umount", 'rm -f "$1"/*')
+        self.command("systemctl")
+        self.command("rauc")
+        self.command("ip")
+        self.command("mount", f'for last; do :; done; cp -R {folder}/stick/. "$last"')
+        self.status()
+        self.command("sleep", f"touch {folder}/run/listener/status.json")
+
+    def command(self, name, body="", code=0):
+        """One that notes how it was called."""
+        file = self.folder / "bin" / name
+        file.write_text(f'#!/bin/sh\necho "{name} $*" >>{self.folder}/called\n{body}\nexit {code}\n')
+        file.chmod(0o755)
+
+    def status(self, *faults):
+        """What the indicator writes, as it writes it."""
+        text = json.dumps({"well": not faults, "faults": dict.fromkeys(faults, 'it says "camera"'), "last_error": None}, indent=2)
+        (self.folder / "run/listener/status.json").write_text(text)
+
+    def on_trial(self, slot):
+        (self.folder / "data/rauc/trial").write_text(f"{slot}\n")
+
+    def is_on_trial(self):
+        return (self.folder / "data/rauc/trial").exists()
+
+    def bundle(self, name="update.raucb", version="0.2.0", hash="abc"):
+        (self.folder / "stick" / name).write_text("bundle")
+        self.command("rauc", f"""case $1 in info) echo "RAUC_MF_VERSION='{version}'"; echo RAUC_MF_HASH={hash} ;; esac""")
+
+    def run(self, script, *arguments):
+        text = (SCRIPTS / script).read_text()
+        for place in PLACES:
+            text = text.replace(place, f"{self.folder}{place}")
+        (self.folder / "called").write_text("")
+        done = subprocess.run(["sh", "-c", text, script, *arguments], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}"})
+        self.said = done.stdout + done.stderr
+        return done.returncode
+
+    def called(self, *names):
+        lines = (self.folder / "called").read_text().splitlines()
+        return [line for line in lines if line.split()[0] in names]
+
+    def confirm(self):
+        """How long it took, in steps of 10 s, and what came of it."""
+        self.run("confirm")
+        decided = [line for line in self.called("rauc", "systemctl") if line in ("rauc status mark-good", "systemctl reboot")]
+        assert len(decided) == 1, (decided, self.said)
+        return len(self.called("sleep")), "good" if "mark-good" in decided[0] else "starts again"
+
+
+@pytest.fixture
+def box(tmp_path):
+    return Box(tmp_path)
+
+
+def test_a_root_that_is_not_on_trial_is_good_at_once(box):
+    assert box.confirm() == (0, "good")
+
+
+def test_a_root_is_good_at_once_when_the_other_one_was_on_trial_and_that_is_over(box):
+    box.on_trial("B")
+    assert box.confirm() == (0, "good")
+    assert not box.is_on_trial()
+
+
+def test_an_update_is_good_after_a_minute_in_which_it_records_and_reaches_the_api(box):
+    box.on_trial("A")
+    assert box.confirm() == (MINUTE, "good")
+    assert not box.is_on_trial()
+
+
+@pytest.mark.parametrize("fault", ["clock", "api", "storage", "microphone", "camera", "disk"])
+def test_an_update_with_a_fault_is_given_up_after_half_an_hour_where_there_is_a_network(box, fault):
+    box.on_trial("A")
+    box.status(fault)
+    assert box.confirm() == (30 * MINUTE, "starts again")
+    assert box.is_on_trial()
+
+
+@pytest.mark.parametrize("fault", ["token", "home"])
+def test_a_fault_of_the_settings_is_none_of_the_update(box, fault):
+    box.on_trial("A")
+    box.status(fault)
+    assert box.confirm() == (MINUTE, "good")
+
+
+def test_without_a_network_an_update_that_records_is_good_after_half_an_hour(box):
+    box.on_trial("A")
+    box.status("clock", "api")
+    box.command("ip", code=2)
+    assert box.confirm() == (30 * MINUTE, "good")
+
+
+def test_without_a_network_an_update_that_does_not_record_is_given_up(box):
+    box.on_trial("A")
+    box.status("clock", "api", "camera")
+    box.command("ip", code=2)
+    assert box.confirm() == (30 * MINUTE, "starts again")
+
+
+def test_an_update_whose_indicator_is_silent_is_given_up(box):
+    box.on_trial("A")
+    (box.folder / "run/listener/status.json").unlink()
+    box.command("sleep")
+    assert box.confirm() == (30 * MINUTE, "starts again")
+
+
+def test_an_update_whose_services_are_down_is_given_up(box):
+    box.on_trial("A")
+    box.command("systemctl", 'case "$*" in *is-active*) exit 3 ;; esac')
+    assert box.confirm() == (30 * MINUTE, "starts again")
+
+
+def test_a_box_without_settings_has_nothing_to_record(box):
+    box.on_trial("A")
+    (box.folder / "var/lib/listener/public/listener.toml").unlink()
+    box.command("systemctl", 'case "$*" in *is-active*) exit 3 ;; esac')
+    assert box.confirm() == (MINUTE, "good")
+
+
+@pytest.mark.parametrize("slot, other", [("A", "B"), ("B", "A")])
+def test_before_an_update_is_written_the_other_root_is_on_trial(tmp_path, slot, other):
+    box = Box(tmp_path, slot)
+    assert box.run("begin-trial") == 0
+    assert (box.folder / "data/rauc/trial").read_text() == f"{other}\n"
+
+
+def installed(box):
+    code = box.run("update", "/dev/sda1")
+    assert box.called("umount"), "the stick stays mounted"
+    did = [line.rsplit("/", 1)[-1] for line in box.called("rauc", "systemctl") if line.startswith(("rauc install", "systemctl reboot"))]
+    return code, did
+
+
+def test_a_stick_without_an_update_changes_nothing(box):
+    assert installed(box) == (0, [])
+
+
+def test_an_update_on_a_stick_is_installed_and_started_and_not_a_second_time(box):
+    box.bundle()
+    assert installed(box) == (0, ["update.raucb", "systemctl reboot"])
+    assert installed(box) == (0, []), "it has been given up, or the stick stayed in"
+    box.bundle(hash="def")
+    assert installed(box) == (0, ["update.raucb", "systemctl reboot"])
+
+
+def test_a_stick_is_mounted_so_that_nothing_on_it_can_be_run(box):
+    installed(box)
+    assert "ro,nosuid,nodev,noexec" in box.called("mount")[0]
+
+
+def test_what_runs_already_is_not_installed(box):
+    box.bundle(version="0.1.0")
+    assert installed(box) == (0, [])
+
+
+def test_of_two_updates_neither_is_installed(box):
+    box.bundle()
+    box.bundle("other.raucb")
+    assert installed(box) == (1, [])
+    assert "leave one" in box.said
+
+
+def test_an_update_signed_by_others_is_not_installed(box):
+    box.bundle()
+    box.command("rauc", 'echo "signature verification failed" >&2', code=1)
+    assert installed(box) == (1, [])
+
+
+def test_an_installation_that_failed_is_tried_again_with_the_stick(box):
+    box.bundle()
+    text = (box.folder / "bin/rauc").read_text()
+    (box.folder / "bin/rauc").write_text(text.replace("esac", "install) exit 1 ;; esac"))
+    assert installed(box) == (1, ["update.raucb"])
+    box.bundle()
+    assert installed(box) == (0, ["update.raucb", "systemctl reboot"])

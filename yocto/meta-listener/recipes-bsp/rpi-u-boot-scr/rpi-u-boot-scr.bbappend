@@ -1,0 +1,1 @@
+FILESEXTRAPATHS:prepend:listener-distro := "${THISDIR}/files:"
