@@ -43,6 +43,8 @@ class Box(Shell):
     def start(self):
         self.power.on()
         self.target.activate(self.shell)
+        # What the kernel says there is not mixed into what the shell says.
+        self.run("dmesg --console-level 1")
 
     def stop(self):
         """In the middle of everything: the power is gone."""

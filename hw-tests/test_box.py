@@ -173,12 +173,13 @@ def test_a_power_cut_loses_nothing_and_sends_nothing_twice(box, api):
     assert box.run("systemctl --failed --plain --no-legend") == ""
 
 
-@pytest.mark.parametrize("seconds", [0.5, 2, 4, *(pytest.param(step / 4, marks=pytest.mark.long) for step in range(1, 40))])
+@pytest.mark.parametrize("seconds", [0, 2, 4, *(pytest.param(step / 4, marks=pytest.mark.long) for step in range(1, 40))])
 def test_a_stick_pulled_while_it_is_read_leaves_old_or_new_settings_whole(box, settings, stick, seconds):
     # Each time others, so that the new ones are never the old ones.
     now = int(box.run(f"sed -n 's/^pause *= *//p' {CONFIG} | grep . || echo 700"))
     new = stick(settings(pause=now + 1))
     box.sticks.plug_in("pulled", new.image)
+    box.wait_until("ls /dev/sd*1")
     time.sleep(seconds)
     box.sticks.pull_out("pulled")
     box.wait_until("! ls /dev/sd*")

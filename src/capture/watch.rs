@@ -68,7 +68,12 @@ impl Watch {
         let clock = Arc::clone(&outlets.clock);
         let opened = Video::open(&source, &plan.config, &plan.encoder, plan.memory, clock);
         let opened = opened.map_err(|trouble| Stopped { trouble, ran: None });
-        let Err(Stopped { trouble, ran }) = opened.and_then(|video| self.see(&video, outlets)) else { return Ok(()) };
+        let (trouble, ran) = match opened.and_then(|video| self.see(&video, outlets)) {
+            Err(Stopped { trouble, ran }) => (trouble, ran),
+            Ok(()) if outlets.stop.load(Ordering::Relaxed) => return Ok(()),
+            // Unplugged, a camera may end its pipeline as a film would. What it gave before is no reason not to share again.
+            Ok(()) => (Trouble::Camera("the pictures have ended".into()), Some(Duration::ZERO)),
+        };
         match self.ladder.after(&trouble, ran, plan.memory == Memory::Shared) {
             Remedy::Rebuild => Err(Retry::AtOnce(format!("{trouble}; trying again"))),
             Remedy::TellAndWait => Err(Retry::Later(failed(&source, &trouble))),

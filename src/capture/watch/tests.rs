@@ -133,6 +133,13 @@ fn an_encoder_that_stalls_is_replaced() {
 }
 
 #[test]
+fn a_camera_that_ends_as_a_film_would_is_told_and_waited_for() {
+    let came = watch(1_000, |_| Some("identity eos-after=18"));
+    assert_eq!(came.faults, ["the pictures have ended"]);
+    assert!(!came.clips.is_empty(), "what was recorded before is kept");
+}
+
+#[test]
 fn when_software_fails_too_it_is_told_what_to_do() {
     let came = watch(1_000, |_| Some(ERRS));
     assert_eq!(came.faults.len(), 1, "{:?}", came.faults);
