@@ -113,7 +113,7 @@ grep -q '^do_create_image_sbom_spdx\|do_create_image_sbom_spdx ()' "$work/settin
 expect listener-bundle RAUC_BUNDLE_COMPATIBLE "^ listener-$image \$"
 expect listener-bundle RAUC_KEY_FILE "^ $work/keys/update.key.pem \$"
 expect rauc-conf SRC_URI 'file://system.conf' "file://authority.cert.pem"
-expect rauc-conf FILESPATH '/meta-listener/recipes-core/rauc/files/listener-distro:' ":$work/keys:"
+expect rauc-conf FILESPATH '/meta-listener/recipes-core/rauc/files/listener-distro:' ":$work/keys/\?:"
 expect rauc 'RDEPENDS:rauc' ' u-boot-env ' 'u-boot-fw-utils'
 expect u-boot SRC_URI 'file://listener.cfg'
 expect u-boot FILESPATH '/meta-listener/recipes-bsp/u-boot/files/listener-distro:'
