@@ -74,12 +74,16 @@ impl Proxy {
         })
     }
 
-    /// Passes bytes on either way, and cuts every connection after so many at most, or holds it up for a moment.
+    /// Passes bytes on either way, and cuts every connection after so many at most, or holds it up for a moment. The first
+    /// is cut in its handshake, so that luck spares no test.
     pub fn raw(server: SocketAddr, most_bytes: u64, seed: u64) -> Self {
-        let chance = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
+        const HANDSHAKE_BYTES: u64 = 1_000;
+        let chance = Arc::new(Mutex::new((fastrand::Rng::with_seed(seed), true)));
         Self::start(move |client, done| {
             let upstream = TcpStream::connect(server)?;
             let mut chance = chance.lock().expect("whole");
+            let (chance, is_first) = &mut *chance;
+            let most_bytes = if std::mem::take(is_first) { HANDSHAKE_BYTES } else { most_bytes };
             let ways = [(client.try_clone()?, upstream.try_clone()?), (upstream, client)];
             for (mut from, mut to) in ways {
                 let (bytes, is_slow) = (chance.u64(1..=most_bytes), chance.u32(0..8) == 0);
