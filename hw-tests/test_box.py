@@ -58,6 +58,13 @@ def wait_for_utterances(api, count):
     assert now["faults"] == []
 
 
+def assert_heard(box, api):
+    """That the sentences arrive as so many utterances."""
+    before = api.summary()["utterances"]["delivered"]
+    say_it(box)
+    wait_for_utterances(api, before + len(SENTENCES))
+
+
 def test_it_boots_without_a_failed_unit_or_an_ordering_cycle(box):
     assert box.run("systemctl is-system-running --wait || systemctl --failed --plain --no-legend", 400) == "running"
     journal = box.run("journalctl --boot --no-pager --priority notice | grep -i -e 'ordering cycle' -e 'unknown key' || true")
@@ -142,17 +149,13 @@ def test_with_a_key_root_logs_in_and_nobody_else(box, key, tmp_path):
 
 def test_known_speech_arrives_as_so_many_utterances(box, api):
     box.load(SPEECH, dialogue())
-    before = api.summary()["utterances"]["delivered"]
-    say_it(box)
-    wait_for_utterances(api, before + len(SENTENCES))
+    assert_heard(box, api)
 
 
 def test_without_its_camera_it_goes_on_listening(box, api):
     box.run("echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind")
     box.wait_until("listener status | grep 'double blink'")
-    before = api.summary()["utterances"]["delivered"]
-    say_it(box)
-    wait_for_utterances(api, before + len(SENTENCES))
+    assert_heard(box, api)
 
 
 def test_a_camera_that_comes_back_is_taken_up_again(box, api):

@@ -1,20 +1,20 @@
 //! The parts of the image for the Pi's card hold together: `scripts/lib/image`.
 
+#[path = "shared/files.rs"]
+mod files;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use files::files_below;
 
 const PARTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lib/image");
 const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lib/image/root/usr/lib/systemd/system");
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(PARTS).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
-    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
 /// What follows `before` in a text, as long as it is of hexadecimal digits, dashes and what systemd makes of a dash.

@@ -1,11 +1,15 @@
 //! What is installed, and the units among it: one list, and rights that are as small as promised.
 
+#[path = "shared/files.rs"]
+mod files;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Parser;
+use files::files_below;
 use listener::cli::Cli;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -22,11 +26,6 @@ fn list() -> Vec<(String, String, String)> {
         _ => panic!("not three words: {line}"),
     });
     files.collect()
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
-    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! Holds the code to its layout: a technology is imported only by the file named for it, and pure modules do no IO.
 
+#[path = "shared/files.rs"]
+mod files;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use files::files_below;
 
 const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 
@@ -118,14 +123,10 @@ const PURE: &[&str] = &[
 /// The longest a file may be: beyond it nobody reads it whole. The median is to stay under 250.
 const MAX_LINES: usize = 500;
 
-/// The files below a folder, if it is there, that end so.
-fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let paths = entries.map(|entry| entry.expect("readable").path());
-    paths
-        .flat_map(|path| if path.is_dir() { files_below(&path, ending) } else { vec![path] })
-        .filter(|path| path.extension().is_some_and(|found| found == ending))
-        .collect()
+/// The files below a folder that end so.
+fn ending(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let is_one = |path: &PathBuf| path.extension().is_some_and(|found| found == ending);
+    files_below(folder).into_iter().filter(is_one).collect()
 }
 
 /// Every source with its path below `src`, without its comments and its tests.
@@ -137,7 +138,7 @@ fn code() -> Vec<(String, String)> {
         let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
         (name, code.collect::<Vec<_>>().join("\n"))
     };
-    files_below(Path::new(SRC), "rs").into_iter().map(read).collect()
+    ending(Path::new(SRC), "rs").into_iter().map(read).collect()
 }
 
 #[test]
@@ -176,7 +177,7 @@ fn pure_files_do_no_io_and_read_no_clock() {
 
 #[test]
 fn files_stay_short_enough_to_be_read_whole() {
-    let mut lengths: Vec<(usize, String)> = files_below(Path::new(SRC), "rs")
+    let mut lengths: Vec<(usize, String)> = ending(Path::new(SRC), "rs")
         .into_iter()
         .map(|path| (fs::read_to_string(&path).expect("readable").lines().count(), path.display().to_string()))
         .collect();
@@ -188,7 +189,7 @@ fn files_stay_short_enough_to_be_read_whole() {
 
 #[test]
 fn every_file_says_what_it_is() {
-    for path in files_below(Path::new(SRC), "rs") {
+    for path in ending(Path::new(SRC), "rs") {
         let text = fs::read_to_string(&path).expect("readable");
         let is_tests = path.file_name().is_some_and(|name| name == "tests.rs");
         assert!(is_tests || text.starts_with("//! "), "{} begins without saying what it is", path.display());
@@ -217,8 +218,8 @@ fn the_documents_name_no_file_that_is_gone() {
 #[test]
 fn every_test_that_the_table_of_promises_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rust = ["src", "tests"].map(|folder| files_below(&root.join(folder), "rs")).concat();
-    let python = ["tests", "hw-tests"].map(|folder| files_below(&root.join(folder), "py")).concat();
+    let rust = ["src", "tests"].map(|folder| ending(&root.join(folder), "rs")).concat();
+    let python = ["tests", "hw-tests"].map(|folder| ending(&root.join(folder), "py")).concat();
     let code: String = [rust, python].concat().iter().map(|path| fs::read_to_string(path).expect("readable")).collect();
     let table = fs::read_to_string(root.join("docs/verification.md")).expect("the table");
     // A name of a test is a sentence; commands have spaces or slashes.

@@ -11,24 +11,13 @@ debian_archives() {
         'Created-By: Packages' 'Origin: Debian' 'Component: main' "Architecture: $(dpkg --print-architecture)" | sort -u
 }
 
-# arm64_apt SUITE: makes a folder, $making, with what apt has to know to act as on a machine for arm64 that has nothing installed:
-# apt-get -c="$making/apt.conf". SUITE is one of Debian's releases, or `host` for all that this machine installs from.
-arm64_apt() {
-    need_packages debian-archive-keyring
-    [ -n "$(debian_archives)" ] || as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
-    mkdir -p "$arm64_cache"
-    making=$(mktemp -d "$arm64_cache/making.XXXXXX")
-    trap 'rm -rf "$making"' EXIT
-    mkdir -p "$making/lists/partial" "$making/archives/partial" "$making/none" "$making/root"
-    : >"$making/status"
-    debian_archives | while read -r label address suite; do
-        if [ "$1" = host ]; then echo "$address $suite"
-        elif [ "$label" = Debian ]; then echo "$address $1"
-        fi
-    done | sort -u | sed 's|.*|deb [target=Packages signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] & main|' >"$making/sources.list"
-    [ -s "$making/sources.list" ] || fail "apt on this machine knows no archive of Debian's; what it knows: apt-get indextargets"
+# arm64_apt_conf FOLDER: what apt has to know to act as on a machine for arm64 that has nothing installed, but for FOLDER/sources.list:
+# apt-get -c=FOLDER/apt.conf.
+arm64_apt_conf() {
+    mkdir -p "$1/lists/partial" "$1/archives/partial" "$1/none"
+    : >"$1/status"
     # Read behind the machine's own configuration, so that its proxy holds.
-    cat >"$making/apt.conf" <<CONF
+    cat >"$1/apt.conf" <<CONF
 #clear APT::Architectures;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
@@ -37,17 +26,36 @@ APT::Architectures { "arm64"; };
 APT::Install-Recommends "false";
 APT::Sandbox::User "";
 Acquire::Languages "none";
-Dir::State "$making";
-Dir::State::status "$making/status";
-Dir::State::lists "$making/lists";
-Dir::Cache "$making";
-Dir::Cache::archives "$making/archives";
-Dir::Etc::sourcelist "$making/sources.list";
-Dir::Etc::sourceparts "$making/none";
-Dir::Etc::preferences "$making/none/preferences";
-Dir::Etc::preferencesparts "$making/none";
-Dir::Log "$making";
+Acquire::Retries "3";
+Dir::State "$1";
+Dir::State::status "$1/status";
+Dir::State::lists "$1/lists";
+Dir::Cache "$1";
+Dir::Cache::archives "$1/archives";
+Dir::Etc::sourcelist "$1/sources.list";
+Dir::Etc::sourceparts "$1/none";
+Dir::Etc::preferences "$1/none/preferences";
+Dir::Etc::preferencesparts "$1/none";
+Dir::Log "$1";
 CONF
+}
+
+# arm64_apt SUITE: makes a folder, $making, with apt's configuration and lists. SUITE is one of Debian's releases, or `host` for all
+# that this machine installs from.
+arm64_apt() {
+    need_packages debian-archive-keyring
+    [ -n "$(debian_archives)" ] || as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
+    mkdir -p "$arm64_cache"
+    making=$(mktemp -d "$arm64_cache/making.XXXXXX")
+    trap 'rm -rf "$making"' EXIT
+    mkdir "$making/root"
+    debian_archives | while read -r label address suite; do
+        if [ "$1" = host ]; then echo "$address $suite"
+        elif [ "$label" = Debian ]; then echo "$address $1"
+        fi
+    done | sort -u | sed 's|.*|deb [target=Packages signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] & main|' >"$making/sources.list"
+    [ -s "$making/sources.list" ] || fail "apt on this machine knows no archive of Debian's; what it knows: apt-get indextargets"
+    arm64_apt_conf "$making"
     apt-get -c="$making/apt.conf" -qq update >&2
 }
 

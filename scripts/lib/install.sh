@@ -79,41 +79,33 @@ need_cargo_deb() {
     cargo install --locked 'cargo-deb@^3.8' >&2
 }
 
-# A server that speaks S3, for the tests. Debian's Python is Debian's to change (PEP 668): it gets a folder of its own.
-need_moto() {
-    moto=${CARGO_TARGET_DIR:-target}/moto
-    [ -x "$moto/bin/moto_server" ] && return 0
+# need_from_pypi FOLDER PROGRAM REQUIREMENT...: a program in a folder of its own below the target's: Debian's Python is Debian's to
+# change (PEP 668).
+need_from_pypi() {
+    venv=${CARGO_TARGET_DIR:-target}/$1 program=$2
+    shift 2
+    [ -x "$venv/bin/$program" ] && return 0
     need_packages python3 python3-venv
-    say "installing: moto (from PyPI)"
-    python3 -m venv "$moto" >&2
-    "$moto/bin/pip" install --quiet 'moto[server]>=5,<6' >&2
+    say "installing, from PyPI: $*"
+    # Debian's own: another user may have to run it.
+    /usr/bin/python3 -m venv "$venv" >&2
+    "$venv/bin/pip" install --quiet "$@" >&2
 }
+
+# A server that speaks S3, for the tests.
+need_moto() { need_from_pypi moto moto_server 'moto[server]>=5,<6'; }
+
+# The linter of Yocto recipes, and what sets a build up from yocto/kas.yml.
+need_yocto_tools() { need_from_pypi yocto-tools kas 'oelint-adv>=9.11,<10' 'kas>=5.5,<6'; }
+
+# Tests of hardware, emulated or not.
+need_labgrid() { need_from_pypi labgrid labgrid-client 'labgrid>=26,<27' 'pytest>=9,<10'; }
 
 # An SSH server for the tests, which start one of their own: Debian's service is not wanted on a machine that had none.
 need_sshd() {
     [ -x /usr/sbin/sshd ] && return 0
     need_packages openssh-server
     [ ! -d /run/systemd/system ] || as_root systemctl --quiet disable --now ssh.service >&2
-}
-
-# The linter of Yocto recipes, and what sets a build up from yocto/kas.yml. By Debian's Python: another user has to run them.
-need_yocto_tools() {
-    yocto_tools=${CARGO_TARGET_DIR:-target}/yocto-tools
-    [ -x "$yocto_tools/bin/kas" ] && return 0
-    need_packages python3 python3-venv
-    say "installing: oelint-adv, kas (from PyPI)"
-    /usr/bin/python3 -m venv "$yocto_tools" >&2
-    "$yocto_tools/bin/pip" install --quiet 'oelint-adv>=9.11,<10' 'kas>=5.5,<6' >&2
-}
-
-# Tests of hardware, emulated or not.
-need_labgrid() {
-    labgrid=${CARGO_TARGET_DIR:-target}/labgrid
-    [ -x "$labgrid/bin/labgrid-client" ] && return 0
-    need_packages python3 python3-venv
-    say "installing: labgrid (from PyPI)"
-    python3 -m venv "$labgrid" >&2
-    "$labgrid/bin/pip" install --quiet 'labgrid>=26,<27' 'pytest>=9,<10' >&2
 }
 
 # need_qemu_10 PACKAGE...: those of QEMU that are named, of a version that has the Raspberry Pi 4. Debian 13 has it; Debian 12 in
