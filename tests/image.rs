@@ -12,6 +12,7 @@ use files::files_below;
 
 const PARTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lib/image");
 const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lib/image/root/usr/lib/systemd/system");
+const PROGRAM_UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/usr/lib/systemd/system");
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(PARTS).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -91,6 +92,23 @@ fn services_of_the_image_are_not_named_like_those_of_the_program() {
     }
 }
 
+/// Of drop-ins with one name systemd reads the one whose folder is named most like the unit (systemd.unit(5)).
+#[test]
+fn no_drop_in_hides_another() {
+    let all = [UNITS, PROGRAM_UNITS].map(|units| files_below(Path::new(units))).concat();
+    let drop_ins = all.iter().filter_map(|file| {
+        let folder = file.parent()?.file_name()?.to_str()?;
+        Some((folder.strip_suffix(".service.d")?, file.file_name()?))
+    });
+    let drop_ins: Vec<_> = drop_ins.collect();
+    let holds_for = |of: &str, other: &str| of == other || of.ends_with(['-', '@']) && other.starts_with(of);
+    for (of, name) in &drop_ins {
+        let same = drop_ins.iter().filter(|(other, its_name)| its_name == name && holds_for(of, other));
+        assert_eq!(same.count(), 1, "{of}: {}", name.to_string_lossy());
+    }
+    assert!(drop_ins.iter().any(|(of, _)| *of == "listener-"), "{drop_ins:?}");
+}
+
 #[test]
 fn the_boot_partition_is_looked_at_as_the_package_does_but_as_a_device() {
     let command = |text: &str| {
@@ -98,8 +116,7 @@ fn the_boot_partition_is_looked_at_as_the_package_does_but_as_a_device() {
             text.lines().filter_map(|line| line.strip_prefix("ExecStart=")).rfind(|command| !command.is_empty());
         command.expect("a command").to_owned()
     };
-    let of_package =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/usr/lib/systemd/system/listener-provision@boot.service");
+    let of_package = Path::new(PROGRAM_UNITS).join("listener-provision@boot.service");
     let of_package = command(&fs::read_to_string(of_package).expect("readable"));
     let of_image = command(&read("root/usr/lib/systemd/system/listener-provision@boot.service.d/image.conf"));
     assert_eq!(of_image.replace("/dev/disk/by-partuuid/4c697374-01", "/boot/firmware"), of_package);

@@ -25,7 +25,7 @@ ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 inside systemctl --quiet mask $(sed '/^#/d' "$parts/masked")
 inside systemctl --quiet set-default multi-user.target
 inside systemctl --quiet enable systemd-networkd.service systemd-resolved.service systemd-timesyncd.service \
-    appliance-data.service appliance-host-name.service appliance-ssh.path
+    appliance-data.service appliance-folders.service appliance-host-name.service appliance-ssh.path
 # It looks for virtual machines' sockets, and fails where there are none.
 mkdir -p "$root/etc/systemd/system-generators"
 ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"

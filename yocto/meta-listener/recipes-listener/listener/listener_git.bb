@@ -65,6 +65,7 @@ SYSTEMD_SERVICE:${PN} = "listener.target"
 SYSTEMD_SERVICE:${PN}-appliance = "\
     appliance-confirm.service \
     appliance-data.service \
+    appliance-folders.service \
     appliance-host-name.service \
     appliance-ssh.path \
 "
@@ -91,6 +92,7 @@ FILES:${PN}-appliance += "\
     ${nonarch_libdir}/udev/rules.d/92-listener-update.rules \
     ${sysconfdir} \
     ${systemd_system_unitdir}/appliance-* \
+    ${systemd_system_unitdir}/listener-.service.d/early.conf \
     ${systemd_system_unitdir}/listener-capture.service.d \
     ${systemd_system_unitdir}/listener-provision@boot.service.d/image.conf \
     ${systemd_system_unitdir}/wpa_supplicant@.service.d \
