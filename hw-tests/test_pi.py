@@ -5,8 +5,6 @@ import pytest
 from test_box import CAPTURE, DEVICES
 
 ITEMS = "/var/lib/listener/data/spool/items"
-# Not yet seen to pass on QEMU's Pi: its USB finds no stick that is plugged in once the whole system runs.
-LATE = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +26,6 @@ def test_unprovisioned_it_shows_its_code_on_the_leds(pi):
     assert pi.pins.shows("data") == "off"
 
 
-@LATE
 def test_a_bad_stick_makes_the_red_led_blink_twice(pi, settings, stick):
     bad = stick(settings().replace("frame_rate", "frame_rat"))
     pi.sticks.plug_in("bad", bad.image)
@@ -39,7 +36,6 @@ def test_a_bad_stick_makes_the_red_led_blink_twice(pi, settings, stick):
     assert "frame_rat" in bad.read("listener-result.txt").decode()
 
 
-@LATE
 def test_a_good_stick_makes_all_leds_flash_three_times(pi, settings, stick):
     # The switch is off from the beginning: where it is emulated, its pin is low until it is turned.
     pi.pins.mute(False)
@@ -52,7 +48,6 @@ def test_a_good_stick_makes_all_leds_flash_three_times(pi, settings, stick):
     assert pi.pins.shows("health") == "steady"
 
 
-@LATE
 def test_muted_it_records_nothing_and_shows_it(pi):
     pi.pins.mute(True)
     pi.wait_until("listener status | grep 'muted: nothing is recorded'")
@@ -65,7 +60,6 @@ def test_muted_it_records_nothing_and_shows_it(pi):
     assert pi.run(f"systemctl stop listener-upload; {count}") <= before, "nothing is added; something may be delivered"
 
 
-@LATE
 def test_no_longer_muted_it_records_again(pi):
     pi.pins.mute(False)
     pi.wait_until("listener status | grep 'camera and microphone are recording'", 400)
