@@ -116,7 +116,9 @@ arm64_environment() {
     export PATH="/usr/bin:$PATH" RUSTC=/usr/bin/rustc
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
     # -B: gcc would first look where Debian has libc for cross-compiling, which is of this machine's release.
-    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="--sysroot=$rust -Clink-arg=--sysroot=$sysroot -Clink-arg=-B$libraries"
+    # The same program wherever it is built: what a panic would say of a crate's source does not begin with someone's home.
+    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="--sysroot=$rust -Clink-arg=--sysroot=$sysroot -Clink-arg=-B$libraries \
+--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$PWD=listener"
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
     export CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
     export CFLAGS_aarch64_unknown_linux_gnu="--sysroot=$sysroot"
