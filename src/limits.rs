@@ -289,8 +289,12 @@ pub const RESTARTS_BORNE: usize = 2;
 /// ...within this time is not cured by starting it again.
 pub const RESTART_WINDOW: Duration = Duration::from_secs(300);
 
-/// What was wrong with a provisioning file is shown this long: enough to find the card that explains it.
+/// What was wrong with a provisioning file or an update is shown this long: enough to find the card that explains it.
 pub const ANSWER_SHOWN: Duration = Duration::from_secs(600);
+
+/// An update is said to be written this long at most, should its end never be told: the service that writes one is given up
+/// after 30 minutes (appliance-update@.service), and then has 90 s to say so.
+pub const UPDATE_LONGEST: Duration = Duration::from_secs(32 * 60);
 
 /// That a provisioning file was taken is shown this long: its three flashes, and a pause that ends them.
 pub const TAKEN_SHOWN: Duration = Duration::from_secs(2);

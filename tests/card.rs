@@ -4,15 +4,16 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use listener::status::leds::{CARD, Meaning, Pattern};
+use listener::status::leds::{ALL, CARD, Meaning, NAMES, Pattern};
 
 const SECONDS: u32 = 6;
 const PX_PER_S: u32 = 60;
 const ROW_PX: usize = 30;
+const BAR_PX: usize = 24;
 const LOOKS_PX: u32 = 110;
 const TIME_PX: u32 = 250;
 const SAYS_PX: u32 = TIME_PX + SECONDS * PX_PER_S + 20;
-const WIDTH_PX: u32 = SAYS_PX + 380;
+const WIDTH_PX: u32 = SAYS_PX + 430;
 const STEP_MS: u32 = 25;
 
 fn colour(led: &str) -> &'static str {
@@ -38,6 +39,14 @@ fn lit(pattern: Pattern) -> Vec<(u32, u32)> {
     spans
 }
 
+/// One for all three where they do the same, else one for each.
+fn bars(Meaning { led, patterns, .. }: &Meaning) -> Vec<(&'static str, Pattern)> {
+    if *led == ALL && patterns.iter().any(|pattern| *pattern != patterns[0]) {
+        return NAMES.map(colour).into_iter().zip(*patterns).collect();
+    }
+    vec![(colour(led), patterns[0])]
+}
+
 fn draw() -> Result<String, std::fmt::Error> {
     let height = CARD.len() * ROW_PX + 40;
     let mut svg = format!(
@@ -45,7 +54,8 @@ fn draw() -> Result<String, std::fmt::Error> {
          font-family=\"sans-serif\" font-size=\"14\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
     let mut led_before = "";
-    for (row, Meaning { led, looks, pattern, says, .. }) in CARD.iter().enumerate() {
+    for (row, meaning) in CARD.iter().enumerate() {
+        let Meaning { led, looks, says, .. } = meaning;
         let (top, colour) = (12 + row * ROW_PX, colour(led));
         let text = top + 17;
         if *led != led_before {
@@ -54,10 +64,15 @@ fn draw() -> Result<String, std::fmt::Error> {
         }
         writeln!(svg, "<text x=\"{LOOKS_PX}\" y=\"{text}\">{looks}</text>")?;
         let width = SECONDS * PX_PER_S;
-        writeln!(svg, "<rect x=\"{TIME_PX}\" y=\"{top}\" width=\"{width}\" height=\"24\" fill=\"#e4e4e4\"/>")?;
-        for (from, to) in lit(*pattern) {
-            let (x, width) = (TIME_PX + from * PX_PER_S / 1000, (to - from) * PX_PER_S / 1000);
-            writeln!(svg, "<rect x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"24\" fill=\"{colour}\"/>")?;
+        writeln!(svg, "<rect x=\"{TIME_PX}\" y=\"{top}\" width=\"{width}\" height=\"{BAR_PX}\" fill=\"#e4e4e4\"/>")?;
+        let bars = bars(meaning);
+        let height = BAR_PX / bars.len();
+        for (bar, (colour, pattern)) in bars.into_iter().enumerate() {
+            let y = top + bar * height;
+            for (from, to) in lit(pattern) {
+                let (x, width) = (TIME_PX + from * PX_PER_S / 1000, (to - from) * PX_PER_S / 1000);
+                writeln!(svg, "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{colour}\"/>")?;
+            }
         }
         writeln!(svg, "<text x=\"{SAYS_PX}\" y=\"{text}\">{says}</text>")?;
     }

@@ -4,6 +4,7 @@
 mod indicate;
 mod options;
 mod provision;
+mod report_update;
 mod stages;
 
 #[cfg(test)]
@@ -19,7 +20,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
 pub use indicate::{IndicateArgs, StatusArgs};
 pub use options::{ApiOptions, DataOptions, DeviceOptions, FileOptions, MicrophoneOptions, SoundOptions, VideoOptions};
 pub use provision::ProvisionArgs;
-
+pub use report_update::ReportUpdateArgs;
 pub use stages::{CaptureArgs, ReportOptions, UploadArgs};
 
 use crate::config::RawConfig;
@@ -62,6 +63,8 @@ pub enum Command {
     Spool(SpoolArgs),
     /// Play on the status LEDs how the stages fare, by what they report to a socket
     Indicate(IndicateArgs),
+    /// Tell `listener indicate` what becomes of an update; for the scripts that install it
+    ReportUpdate(ReportUpdateArgs),
     /// Say what the LEDs say, why, and what to do; the exit code says whether all is well
     Status(StatusArgs),
 }
@@ -282,6 +285,7 @@ impl Command {
             | Command::Provision(_)
             | Command::Spool(_)
             | Command::Indicate(_)
+            | Command::ReportUpdate(_)
             | Command::Status(_) => return None,
         };
         file.config.as_deref()
@@ -301,6 +305,7 @@ impl Command {
             | Command::Provision(_)
             | Command::Spool(_)
             | Command::Indicate(_)
+            | Command::ReportUpdate(_)
             | Command::Status(_) => return None,
         };
         api.token_file.as_deref()
@@ -321,6 +326,7 @@ impl Command {
             | Command::Provision(_)
             | Command::Spool(_)
             | Command::Indicate(_)
+            | Command::ReportUpdate(_)
             | Command::Status(_) => raw,
         }
     }

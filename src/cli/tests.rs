@@ -141,6 +141,15 @@ fn each_command_takes_what_it_needs() {
 }
 
 #[test]
+fn of_an_update_one_thing_is_reported() {
+    let Command::ReportUpdate(report) = good("listener report-update --installing") else { panic!("another command") };
+    assert!(report.installing && report.report_to.ends_with("indicate.sock"));
+    for line in ["", " --installing --installed", " --installing --failed=why", " --failed"] {
+        assert!(cli(&format!("listener report-update{line}")).is_err(), "{line}");
+    }
+}
+
+#[test]
 fn values_are_judged_with_the_names_of_their_options() {
     let raw = good("listener run --video-length 25 --home-id -1 --energy_threshold loud").raw();
     let told = raw.validate().expect_err("three are wrong").to_string();

@@ -7,6 +7,7 @@ pub mod indicate;
 pub mod meter;
 mod plot;
 pub mod provision;
+pub mod report_update;
 pub mod segment;
 mod snapshot;
 pub mod spool;
@@ -79,6 +80,10 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
             record(Job { side: Side::Upload, report_to, ..job(config, Source::Devices, &args.data)? }, stop)
         }
         Command::Indicate(args) => indicate::run(args, Arc::new(SystemClock), stop).map(|()| true),
+        Command::ReportUpdate(args) => {
+            report_update::run(args);
+            Ok(true)
+        }
         Command::Status(args) => status::run(args, &SystemClock, out),
         Command::Replay(args) => {
             let pace = if args.fast { Pace::Fast } else { Pace::Live };

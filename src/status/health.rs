@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::report::{Account, Provisioned, Stage};
+use super::report::{Account, Provisioned, Stage, Update};
 use crate::event::Part;
-use crate::limits::{ANSWER_SHOWN, RESTART_WINDOW, STAGE_SILENT, TAKEN_SHOWN};
+use crate::limits::{ANSWER_SHOWN, RESTART_WINDOW, STAGE_SILENT, TAKEN_SHOWN, UPDATE_LONGEST};
 
 /// What is heard of a stage.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,13 +33,15 @@ pub struct Observed<'a> {
     pub upload: Voice<'a>,
     /// What came of the last provisioning file, and how long ago that was told.
     pub provisioned: Option<(&'a Provisioned, Duration)>,
+    /// What was last told of an update, and how long ago.
+    pub update: Option<(&'a Update, Duration)>,
 }
 
 impl<'a> Observed<'a> {
     /// Of one process that is all stages.
     pub fn alone(account: &'a Account) -> Self {
         let voice = Voice::Steady(account);
-        Self { is_configured: true, capture: voice, upload: voice, provisioned: None }
+        Self { is_configured: true, capture: voice, upload: voice, provisioned: None, update: None }
     }
 
     fn voices(&self) -> [(Stage, Voice<'a>); 2] {
@@ -82,7 +84,7 @@ pub enum Recording {
 /// does not run at all goes before what a running stage complains of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Attention {
-    /// A provisioning file was not taken.
+    /// A provisioning file, or an update, was not taken.
     FileNotValid,
     /// Something is broken, and starting it again has not helped.
     Fault,
@@ -136,6 +138,8 @@ pub struct Health {
     pub data: Data,
     /// Whether a provisioning file was taken a moment ago.
     pub has_taken_file: bool,
+    /// Whether an update is being written.
+    pub is_updating: bool,
     /// Why, in a line each, as far as it is no fault of a part.
     pub reasons: Vec<String>,
     /// What is wrong by what the stages say themselves.
@@ -162,6 +166,12 @@ impl Health {
             }
             _ => {}
         }
+        if let Some((Update::Failed(why), age)) = observed.update
+            && age < ANSWER_SHOWN
+        {
+            attention.insert(Attention::FileNotValid);
+            reasons.push(format!("the update was not taken: {why}"));
+        }
         for (stage, voice) in observed.voices() {
             let trouble = match voice {
                 Voice::Silent => format!("has not been heard for {} s", STAGE_SILENT.as_secs()),
@@ -182,6 +192,7 @@ impl Health {
             attention,
             data: data(observed),
             has_taken_file: matches!(observed.provisioned, Some((Provisioned::Taken, age)) if age < TAKEN_SHOWN),
+            is_updating: matches!(observed.update, Some((Update::Installing, age)) if age < UPDATE_LONGEST),
             reasons,
             faults: faults.into_iter().map(|(part, text)| (part, text.to_owned())).collect(),
         }
@@ -190,7 +201,7 @@ impl Health {
     /// Of a listener that has ended, with what was wrong then.
     pub fn ended(faults: BTreeMap<Part, String>) -> Self {
         let voice = Voice::Absent;
-        let observed = Observed { is_configured: true, capture: voice, upload: voice, provisioned: None };
+        let observed = Observed { is_configured: true, capture: voice, upload: voice, provisioned: None, update: None };
         Self { faults, ..Self::of(&observed) }
     }
 
@@ -310,7 +321,8 @@ mod tests {
     #[test]
     fn without_settings_a_file_is_waited_for_and_nothing_is_a_fault() {
         let voice = Voice::Absent;
-        let observed = Observed { is_configured: false, capture: voice, upload: voice, provisioned: None };
+        let observed =
+            Observed { is_configured: false, capture: voice, upload: voice, provisioned: None, update: None };
         let health = Health::of(&observed);
         assert_eq!((most_urgent(&health), health.recording), (Some(Attention::NoFile), Recording::NotStarted));
         let refused = Provisioned::NotValid("line 1: token is missing".into());
@@ -334,6 +346,32 @@ mod tests {
         assert!(of(&Provisioned::Taken, 1).has_taken_file);
         assert!(!of(&Provisioned::Taken, 2).has_taken_file);
         assert!(!of(&Provisioned::NothingFound, 0).has_taken_file);
+    }
+
+    #[test]
+    fn an_update_is_shown_while_it_is_written_and_what_is_wrong_with_one_for_ten_minutes() {
+        let account = recording_both();
+        let of = |update: &Update, age: Duration| {
+            Health::of(&Observed { update: Some((update, age)), ..Observed::alone(&account) })
+        };
+        assert!(of(&Update::Installing, NOW).is_updating);
+        assert!(!of(&Update::Installed, NOW).is_updating);
+        let failed = Update::Failed("0.2.0 is signed by others".into());
+        let health = of(&failed, Duration::from_secs(599));
+        assert_eq!((most_urgent(&health), health.is_updating), (Some(Attention::FileNotValid), false));
+        assert_eq!(health.reasons, ["the update was not taken: 0.2.0 is signed by others"]);
+        assert_eq!(most_urgent(&of(&failed, Duration::from_secs(600))), None);
+    }
+
+    #[test]
+    fn an_update_whose_end_is_never_told_is_not_shown_for_ever() {
+        let account = recording_both();
+        let is_updating = |age| {
+            let update = Some((&Update::Installing, age));
+            Health::of(&Observed { update, ..Observed::alone(&account) }).is_updating
+        };
+        assert!(is_updating(UPDATE_LONGEST - Duration::from_millis(1)));
+        assert!(!is_updating(UPDATE_LONGEST));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::health::{Observed, Voice};
-use super::report::{Account, Envelope, Provisioned, Report, Stage};
+use super::report::{Account, Envelope, Provisioned, Report, Stage, Update};
 use crate::limits::{RESTART_WINDOW, RESTARTS_BORNE, STAGE_SILENT, STAGE_START};
 
 /// All reports so far. Times are monotonic.
@@ -18,6 +18,7 @@ pub struct Ledger {
     expected: Duration,
     stages: BTreeMap<Stage, Heard>,
     provisioned: Option<(Provisioned, Duration)>,
+    update: Option<(Update, Duration)>,
 }
 
 /// The last report of a stage.
@@ -33,7 +34,7 @@ struct Heard {
 impl Ledger {
     /// An indicator that was started just now, and has not looked for settings yet.
     pub fn new(now: Duration) -> Self {
-        Self { configured: None, expected: now, stages: BTreeMap::new(), provisioned: None }
+        Self { configured: None, expected: now, stages: BTreeMap::new(), provisioned: None, update: None }
     }
 
     /// It was looked whether there are settings. With the first ones the stages start.
@@ -57,9 +58,12 @@ impl Ledger {
                     // The stages are restarted, which takes its time and is no sign of trouble.
                     self.expected = now;
                     self.stages.values_mut().for_each(|heard| heard.restarts.clear());
+                    // Another stick. What is wrong with an update on this one is told behind it.
+                    self.update.take_if(|(update, _)| matches!(update, Update::Failed(_)));
                 }
                 self.provisioned = Some((outcome, now));
             }
+            Report::Update(update) => self.update = Some((update, now)),
         }
     }
 
@@ -83,6 +87,7 @@ impl Ledger {
             capture: self.voice(Stage::Capture, now),
             upload: self.voice(Stage::Upload, now),
             provisioned: self.provisioned.as_ref().map(|(outcome, at)| (outcome, now.saturating_sub(*at))),
+            update: self.update.as_ref().map(|(update, at)| (update, now.saturating_sub(*at))),
         }
     }
 
@@ -123,6 +128,10 @@ mod tests {
 
     fn provisioned(outcome: Provisioned) -> Envelope {
         Envelope { run: Uuid::nil(), report: Report::Provisioned(outcome) }
+    }
+
+    fn update(update: Update) -> Envelope {
+        Envelope { run: Uuid::nil(), report: Report::Update(update) }
     }
 
     fn started_at(now: Duration) -> Ledger {
@@ -206,5 +215,18 @@ mod tests {
         assert_eq!(ledger.observed(s(3)).provisioned, Some((&refused, s(2))));
         ledger.take_in(provisioned(Provisioned::Taken), s(4));
         assert_eq!(ledger.observed(s(4)).provisioned, Some((&Provisioned::Taken, s(0))));
+    }
+
+    #[test]
+    fn a_good_file_ends_what_was_wrong_with_an_update_and_not_one_that_is_being_written() {
+        let mut ledger = started_at(s(0));
+        ledger.take_in(update(Update::Failed("why".into())), s(1));
+        ledger.take_in(provisioned(Provisioned::NothingFound), s(2));
+        assert_eq!(ledger.observed(s(2)).update, Some((&Update::Failed("why".into()), s(1))));
+        ledger.take_in(provisioned(Provisioned::Taken), s(3));
+        assert_eq!(ledger.observed(s(3)).update, None);
+        ledger.take_in(update(Update::Installing), s(4));
+        ledger.take_in(provisioned(Provisioned::Taken), s(5));
+        assert_eq!(ledger.observed(s(6)).update, Some((&Update::Installing, s(2))));
     }
 }

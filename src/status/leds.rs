@@ -26,6 +26,8 @@ impl Pattern {
     pub const THREE_FLASHES: Self = Self(&[150, 150, 150, 150, 150, 9250]);
     /// Irregular to the eye.
     pub const FLICKER: Self = Self(&[50, 100, 50, 50, 150, 100, 50, 150]);
+    /// One LED after the other: health, attention, data. Begun at the same moment, they stay in step.
+    pub const IN_TURN: [Self; 3] = [Self(&[500, 1000]), Self(&[0, 500, 500, 500]), Self(&[0, 1000, 500])];
 
     /// So many blinks, then a pause; from two, since one would be a slow blink.
     const BLINKS: [Self; 6] = [
@@ -82,22 +84,29 @@ pub struct Meaning {
     pub led: &'static str,
     /// What it does, in words.
     pub looks: &'static str,
-    /// And as it is played.
-    pub pattern: Pattern,
+    /// And as it is played, by the LEDs in the order of [`NAMES`]; of a row of one LED only its own counts.
+    pub patterns: [Pattern; 3],
     /// What that means.
     pub says: &'static str,
     /// What a person can do.
     pub remedy: &'static str,
 }
 
-/// All three at once.
+impl Meaning {
+    /// Whether the LED at this place in [`NAMES`] takes part.
+    fn is_of(&self, led: usize) -> bool {
+        self.led == NAMES[led] || self.led == ALL
+    }
+}
+
+/// All three together.
 pub const ALL: &str = "all three";
 
 /// The LEDs' names.
 pub const NAMES: [&str; 3] = ["health", "attention", "data"];
 
 /// The LEDs' whole language. Codes are for people, so they never change meaning.
-pub const CARD: [Meaning; 18] = [
+pub const CARD: [Meaning; 19] = [
     row(NAMES[0], "off", Pattern::OFF, "no power, or not started", "check the power supply; wait a minute"),
     row(NAMES[0], "slow blink", Pattern::SLOW_BLINK, "starting: waiting for camera and microphone", "plug both in"),
     row(NAMES[0], "steady", Pattern::STEADY, "camera and microphone are recording", NOTHING),
@@ -127,8 +136,8 @@ pub const CARD: [Meaning; 18] = [
         NAMES[1],
         "2 blinks, pause",
         Pattern::blinks(2),
-        "the provisioning file is not valid; nothing changes",
-        "read `listener-result.txt` on the stick, put the file right, plug the stick in again",
+        "the provisioning file, or the update, is not valid; nothing changes",
+        "read `listener-result.txt` or `listener-update-result.txt` on the stick, put that right, plug the stick in again",
     ),
     row(
         NAMES[1],
@@ -176,6 +185,13 @@ pub const CARD: [Meaning; 18] = [
     row(NAMES[2], "steady", Pattern::STEADY, "someone is being recorded speaking", NOTHING),
     row(NAMES[2], "flicker", Pattern::FLICKER, "delivering", "nothing; do not pull the plug if you can wait"),
     row(ALL, "three short flashes", Pattern::THREE_FLASHES, "the provisioning file was taken", "pull the stick out"),
+    Meaning {
+        led: ALL,
+        looks: "one after the other",
+        patterns: Pattern::IN_TURN,
+        says: "an update is being written",
+        remedy: "do not pull the plug, nor the stick; the box starts again by itself",
+    },
 ];
 
 /// What there is to do when all is well.
@@ -188,7 +204,7 @@ const fn row(
     says: &'static str,
     remedy: &'static str,
 ) -> Meaning {
-    Meaning { led, looks, pattern, says, remedy }
+    Meaning { led, looks, patterns: [pattern; 3], says, remedy }
 }
 
 /// The three LEDs.
@@ -214,6 +230,10 @@ impl Lights {
     pub fn of(health: &Health) -> Self {
         if health.has_taken_file {
             return Self::all(Pattern::THREE_FLASHES);
+        }
+        if health.is_updating {
+            let [health, attention, data] = Pattern::IN_TURN;
+            return Self { health, attention, data };
         }
         Self {
             health: match health.recording {
@@ -244,10 +264,8 @@ impl Lights {
 
     /// What each of them says, by the card: health, attention, data.
     pub fn meanings(self) -> [Option<&'static Meaning>; 3] {
-        let meaning =
-            |led, pattern| CARD.iter().find(|row| (row.led == led || row.led == ALL) && row.pattern == pattern);
-        let [health, attention, data] = NAMES;
-        [meaning(health, self.health), meaning(attention, self.attention), meaning(data, self.data)]
+        let patterns = self.patterns();
+        std::array::from_fn(|led| CARD.iter().find(|row| row.is_of(led) && row.patterns[led] == patterns[led]))
     }
 
     fn patterns(self) -> [Pattern; 3] {
@@ -329,9 +347,11 @@ mod tests {
 
     #[test]
     fn every_pattern_of_an_led_has_one_meaning() {
-        for row in &CARD {
-            let same = CARD.iter().filter(|other| other.led == row.led || other.led == ALL || row.led == ALL);
-            assert_eq!(same.filter(|other| other.pattern == row.pattern).count(), 1, "{} {}", row.led, row.looks);
+        for (row, led) in
+            CARD.iter().flat_map(|row| [0, 1, 2].map(|led| (row, led))).filter(|(row, led)| row.is_of(*led))
+        {
+            let same = CARD.iter().filter(|other| other.is_of(led) && other.patterns[led] == row.patterns[led]);
+            assert_eq!(same.count(), 1, "{} {}", row.led, row.looks);
         }
     }
 
@@ -345,16 +365,16 @@ mod tests {
         let mut shown = Vec::new();
         for attention in attention {
             for (recording, data) in recording.into_iter().flat_map(|recording| data.map(|data| (recording, data))) {
-                for has_taken_file in [false, true] {
+                for (has_taken_file, is_updating) in [(false, false), (false, true), (true, false), (true, true)] {
                     let attention = attention.into_iter().collect();
                     let ended = Health::ended(BTreeMap::new());
-                    let health = Health { recording, attention, data, has_taken_file, ..ended };
+                    let health = Health { recording, attention, data, has_taken_file, is_updating, ..ended };
                     shown.extend(Lights::of(&health).meanings().map(|row| row.expect("on the card")));
                 }
             }
         }
         for row in &CARD {
-            let is_shown = |shown: &&Meaning| shown.led == row.led && shown.pattern == row.pattern;
+            let is_shown = |shown: &&Meaning| shown.led == row.led && shown.patterns == row.patterns;
             assert!(shown.iter().any(is_shown), "{} {}", row.led, row.looks);
         }
     }
@@ -388,6 +408,20 @@ mod tests {
     }
 
     #[test]
+    fn while_an_update_is_written_always_one_led_is_lit_one_after_the_other() {
+        let health = Health { is_updating: true, ..Health::ended(BTreeMap::new()) };
+        let mut playing = Playing::dark(Duration::from_secs(7));
+        let begun = Duration::from_millis(8_123);
+        playing.change(Lights { health: Pattern::STEADY, ..Lights::OFF }, Duration::from_secs(8));
+        playing.change(Lights::of(&health), begun);
+        for ms in 0..4500 {
+            let mut expected = [false; 3];
+            expected[ms as usize / 500 % 3] = true;
+            assert_eq!(playing.are_lit(begun + Duration::from_millis(ms)), expected, "after {ms} ms");
+        }
+    }
+
+    #[test]
     fn a_pattern_begins_when_it_is_shown_and_goes_on_while_others_change() {
         let mut playing = Playing::dark(Duration::ZERO);
         let at = Duration::from_millis;
@@ -400,7 +434,7 @@ mod tests {
 
     #[test]
     fn between_changes_nobody_needs_to_wake() {
-        for Meaning { pattern, .. } in CARD {
+        for pattern in CARD.iter().flat_map(|row| row.patterns) {
             for ms in (0..21_000).step_by(7) {
                 let at = Duration::from_micros(ms * 1000 + 333);
                 let is_same = |wait: Duration| pattern.is_lit(at) == pattern.is_lit(at + wait);

@@ -45,6 +45,8 @@ pub enum Report {
     },
     /// What came of a stick, or of the boot partition.
     Provisioned(Provisioned),
+    /// What becomes of an update.
+    Update(Update),
 }
 
 /// How a stage fares since it was started.
@@ -103,6 +105,18 @@ pub enum Provisioned {
     NothingFound,
 }
 
+/// What becomes of an update.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Update {
+    /// It is being written, beside what runs.
+    Installing,
+    /// It is written and about to be started, or is what runs already.
+    Installed,
+    /// It was not taken, or was given up; why, in plain language.
+    Failed(String),
+}
+
 /// A report, and which run of its sender it is from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -137,8 +151,10 @@ impl Report {
                 account.progress.fault_texts_mut().for_each(cut);
                 account.last_error.iter_mut().for_each(|error| cut(&mut error.text));
             }
-            Self::Provisioned(Provisioned::NotValid(text) | Provisioned::Failed(text)) => cut(text),
-            Self::Provisioned(Provisioned::Taken | Provisioned::NothingFound) => {}
+            Self::Provisioned(Provisioned::NotValid(text) | Provisioned::Failed(text))
+            | Self::Update(Update::Failed(text)) => cut(text),
+            Self::Provisioned(Provisioned::Taken | Provisioned::NothingFound)
+            | Self::Update(Update::Installing | Update::Installed) => {}
         }
     }
 }
@@ -258,6 +274,9 @@ mod tests {
             text().prop_map(|text| Report::Provisioned(Provisioned::NotValid(text))),
             text().prop_map(|text| Report::Provisioned(Provisioned::Failed(text))),
             Just(Report::Provisioned(Provisioned::NothingFound)),
+            Just(Report::Update(Update::Installing)),
+            Just(Report::Update(Update::Installed)),
+            text().prop_map(|text| Report::Update(Update::Failed(text))),
         ]
     }
 

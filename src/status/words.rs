@@ -54,7 +54,7 @@ mod tests {
     use crate::event::{Event, Fault, Part};
     use crate::spool::Kind;
     use crate::status::health::{Health, Observed, Voice};
-    use crate::status::report::{Account, Items, Provisioned};
+    use crate::status::report::{Account, Items, Provisioned, Update};
 
     fn told_of(observed: &Observed<'_>, account: &Account) -> String {
         let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
@@ -103,7 +103,8 @@ waiting  0 utterances, 0 clips, 0 pictures
     #[test]
     fn nobody_is_sent_to_the_power_supply_of_a_box_that_waits_for_a_file() {
         let voice = Voice::Absent;
-        let observed = Observed { is_configured: false, capture: voice, upload: voice, provisioned: None };
+        let observed =
+            Observed { is_configured: false, capture: voice, upload: voice, provisioned: None, update: None };
         let text = told_of(&observed, &Account::default());
         assert!(text.contains("\nto do    plug in a stick with `listener.toml` on it\nwaiting"), "{text}");
     }
@@ -114,6 +115,23 @@ waiting  0 utterances, 0 clips, 0 pictures
         let provisioned = Some((&Provisioned::Taken, std::time::Duration::ZERO));
         let text = told_of(&Observed { provisioned, ..Observed::alone(&account) }, &account);
         assert!(text.starts_with("all three  three short flashes  the provisioning file was taken\n"), "{text}");
+    }
+
+    #[test]
+    fn an_update_is_told_while_it_is_written_and_why_it_was_not_taken() {
+        let account = account();
+        let told = |update: &Update| {
+            let update = Some((update, std::time::Duration::ZERO));
+            told_of(&Observed { update, ..Observed::alone(&account) }, &account)
+        };
+        let text = told(&Update::Installing);
+        assert!(
+            text.starts_with("all three  one after the other  an update is being written\n\nto do    do not"),
+            "{text}"
+        );
+        let text = told(&Update::Failed("update 0.2.0 was given up".into()));
+        assert!(text.contains("why      the update was not taken: update 0.2.0 was given up\n"), "{text}");
+        assert!(text.contains("to do    read `listener-result.txt`"), "{text}");
     }
 
     #[test]

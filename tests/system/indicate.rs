@@ -163,6 +163,33 @@ fn from_the_wait_for_a_file_to_a_file_that_was_taken() {
 }
 
 #[test]
+fn an_update_is_shown_as_a_script_tells_of_it_and_then_no_longer() {
+    let indicator = Indicator::start(true);
+    let script = |options: &[&str]| {
+        let socket = indicator.path("indicate.sock");
+        let told = bare("report-update").args(options).arg("--report-to").arg(socket).status().expect("it runs");
+        assert!(told.success(), "{options:?}");
+    };
+    script(&["--installing"]);
+    indicator.wait_for(&["one after the other"]);
+    let (_, told) = indicator.told(&[]);
+    assert!(told.starts_with("all three  one after the other  an update is being written\n"), "{told}");
+    script(&["--failed=update 0.2.0 was not installed: signature verification failed"]);
+    indicator.wait_for(&["slow blink", "2 blinks, pause", "off"]);
+    let (is_well, told) = indicator.told(&[]);
+    assert!(!is_well && told.contains("0.2.0 was not installed: signature verification failed"), "{told}");
+    script(&["--installed"]);
+    indicator.wait_for(&["slow blink", "off", "off"]);
+}
+
+#[test]
+fn a_script_that_tells_of_an_update_does_not_fail_for_want_of_an_indicator() {
+    let dir = tempdir().expect("a folder");
+    let told = bare("report-update").arg("--installing").arg("--report_to").arg(dir.path().join("none")).status();
+    assert!(told.expect("it runs").success());
+}
+
+#[test]
 fn a_muted_listener_says_so_and_is_not_well() {
     let indicator = Indicator::start(true);
     let muted = Box::new(Account { muted: true, ..Account::default() });
