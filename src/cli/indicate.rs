@@ -31,6 +31,9 @@ pub struct StatusArgs {
     /// As JSON, for programs
     #[arg(long)]
     pub json: bool,
+    /// Only what is at fault, a name a line as in status.json, for scripts; the exit code says whether that is known now
+    #[arg(long, conflicts_with_all = ["watch", "json"])]
+    pub faults: bool,
     /// Where to read it
     /// [default: /run/listener/status.json, or status.json in the data folder, whichever is newer]
     #[arg(long, value_name = "FILE")]

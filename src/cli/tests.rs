@@ -147,6 +147,7 @@ fn of_an_update_one_thing_is_reported() {
     for line in ["", " --installing --installed", " --installing --failed=why", " --failed"] {
         assert!(cli(&format!("listener report-update{line}")).is_err(), "{line}");
     }
+    assert!(cli("listener status --faults --watch").is_err());
 }
 
 #[test]

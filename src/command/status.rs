@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::StatusArgs;
 use crate::clock::Clock;
@@ -29,7 +30,7 @@ struct Found {
     status: Status,
 }
 
-/// Shows the status; says whether all is well.
+/// Shows the status; says whether all is well, or if only faults are asked for, whether they are known.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -43,6 +44,10 @@ pub fn run(args: &StatusArgs, clock: &dyn Clock, out: &mut dyn Write) -> anyhow:
         };
     }
     let found = newest(&files, clock);
+    if args.faults {
+        out.write_all(found.as_ref().map(|found| faults(&found.status)).unwrap_or_default().as_bytes())?;
+        return Ok(found.is_some_and(|found| found.current));
+    }
     out.write_all(shown(found.as_ref(), &files, args.json).as_bytes())?;
     Ok(found.is_some_and(|found| found.current && found.status.well))
 }
@@ -79,6 +84,13 @@ fn shown(found: Option<&Found>, files: &[PathBuf], json: bool) -> String {
         Some(found) if found.current => words::told(&found.status),
         Some(found) => format!("{}\n{}", old(&found.file, &found.status), words::told(&found.status)),
     }
+}
+
+/// By the names that they have in `status.json`.
+fn faults(status: &Status) -> String {
+    let faults = serde_json::to_value(&status.faults);
+    let names = faults.as_ref().ok().and_then(Value::as_object).into_iter().flat_map(|faults| faults.keys());
+    names.map(|name| format!("{name}\n")).collect()
 }
 
 fn none(files: &[PathBuf]) -> String {

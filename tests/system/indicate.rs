@@ -190,6 +190,20 @@ fn a_script_that_tells_of_an_update_does_not_fail_for_want_of_an_indicator() {
 }
 
 #[test]
+fn a_script_is_told_what_is_at_fault_by_name_and_whether_that_is_known() {
+    let mut indicator = Indicator::start(true);
+    assert_eq!(indicator.told(&["--faults"]), (true, String::new()));
+    let faults = [Part::Microphone, Part::Api].map(|part| Event::Fault(Fault::new(part, "gone: \"all\"\nof it")));
+    let report = Report::Stage { stage: Stage::Capture, account: account(&faults) };
+    indicator.reporter().send(report);
+    indicator.wait_until("they are at fault", |status| status["faults"].as_object().is_some_and(|all| all.len() == 2));
+    assert_eq!(indicator.told(&["--faults"]), (true, "api\nmicrophone\n".into()));
+    indicator.signal(Signal::KILL);
+    fs::remove_file(indicator.path("status.json")).expect("it is there");
+    assert_eq!(indicator.told(&["--faults"]), (false, String::new()));
+}
+
+#[test]
 fn a_muted_listener_says_so_and_is_not_well() {
     let indicator = Indicator::start(true);
     let muted = Box::new(Account { muted: true, ..Account::default() });
