@@ -125,7 +125,15 @@ def plugins():
             failures.append(f"{package}-{plugin}: Debian's {package} has no libgst{plugin}.so")
 
 
-for check in (versions, pins, users, files, partitions, plugins):
+def bounds():
+    """An update is shown for as long as the service that writes it may take, and is given to end (90 s, systemd's default)."""
+    shown_min = int(found(r"^pub const UPDATE_LONGEST: Duration = Duration::from_secs\((\d+) \* 60\);", Path("src/limits.rs").read_text(), "limit"))
+    unit = (APPLIANCE / "usr/lib/systemd/system/appliance-update@.service").read_text()
+    longest_min = int(found(r"^TimeoutStartSec=(\d+)min$", unit, "timeout"))
+    same("minutes that an update is shown, and may take", shown_min, longest_min + 2)
+
+
+for check in (versions, pins, users, files, partitions, plugins, bounds):
     check()
 for failure in failures:
     print(f"error: {failure}", file=sys.stderr)
