@@ -200,6 +200,22 @@ def installed(box):
     return code, did
 
 
+@pytest.mark.parametrize("slot", ["A", "B"])
+def test_while_what_runs_is_on_trial_the_root_that_was_good_is_not_written_over(tmp_path, slot):
+    box = Box(tmp_path, slot)
+    box.on_trial(slot)
+    assert box.run("begin-trial") == 1
+    assert (tmp_path / "data/rauc/trial").read_text() == f"{slot}\n"
+    box.bundle()
+    assert box.run("update", "/dev/sda1") == 0
+    assert not any(line.startswith("rauc install") for line in box.called("rauc"))
+    assert "version 0.1.0 is on trial itself" in box.answer()
+    assert box.run("update", "/dev/sda1") == 0, "the stick stays in"
+    box.on_trial({"A": "B", "B": "A"}[slot])
+    assert box.run("update", "/dev/sda1") == 0
+    assert "rauc install" in " ".join(box.called("rauc"))
+
+
 def test_a_stick_without_an_update_changes_nothing(box):
     assert installed(box) == (0, [])
     assert box.reports() == [] and not any((box.folder / "stick").iterdir())
