@@ -14,55 +14,12 @@ depends=$(dpkg-deb -f "$package" Depends | sed 's/([^)]*)//g; s/ *| */|/g' | tr 
 done | tr '\n' ',')
 packages="${depends}systemd-sysv,kmod,linux-image-amd64,alsa-utils"
 shell=tests/services/shell.sh
-key=$({ cat scripts/lib/machine.sh "$shell"; echo "$suite $packages"; } | sha256sum | cut -c 1-16)
+key=$({ cat scripts/lib/machine.sh scripts/lib/machine_disk.sh "$shell"; echo "$suite $packages"; } | sha256sum | cut -c 1-16)
 base=$folder/$key
 if [ ! -f "$base/root.img" ]; then
     say "making a machine for tests (the first time takes some minutes)"
-    rm -rf "$folder"
+    rm -rf "${folder:?}"
     mkdir -p "$base"
-    work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
-    chmod 755 "$work"
-    cat >"$work/essential" <<'EOF'
-#!/bin/sh
-# The modules that the disk needs, and no others: a small initrd is sooner unpacked.
-mkdir -p "$1/etc/initramfs-tools/conf.d"
-echo MODULES=list >"$1/etc/initramfs-tools/conf.d/listener"
-printf '%s\n' virtio_pci virtio_blk ext4 >"$1/etc/initramfs-tools/modules"
-EOF
-    chmod +x "$work/essential"
-    # apt as root: the user it would change to may have no way into these folders.
-    mmdebstrap --quiet --variant=minbase --include="$packages" --essential-hook="$work/essential" \
-        --aptopt='APT::Sandbox::User "root"' --aptopt='Acquire::Languages "none"' \
-        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/lib/modules/*/drivers/gpu/*' \
-        "$suite" "$work/root" >&2
-    cd "$work/root"
-    # What a machine for tests can do without, and what only takes time when emulated.
-    ln -sf /dev/null etc/systemd/system/apt-daily.timer
-    ln -sf /dev/null etc/systemd/system/apt-daily-upgrade.timer
-    ln -sf /dev/null etc/systemd/system/e2scrub_reap.service
-    ln -sf /dev/null etc/systemd/system/getty-static.service
-    echo listener-test >etc/hostname
-    printf '[Match]\nType=ether\n[Network]\nDHCP=ipv4\n' >etc/systemd/network/ethernet.network
-    cat >etc/systemd/system/shell.service <<'EOF'
-# A root shell for whoever holds the other end of the port.
-[Unit]
-After=dev-virtio\x2dports-shell.device
-BindsTo=dev-virtio\x2dports-shell.device
-[Service]
-ExecStart=/usr/local/bin/shell.sh
-Restart=always
-[Install]
-WantedBy=multi-user.target
-EOF
-    cd - >/dev/null
-    install -m 755 "$shell" "$work/root/usr/local/bin/shell.sh"
-    systemctl --quiet --root="$work/root" enable systemd-networkd.service shell.service
-    cp "$work"/root/boot/vmlinuz-* "$base/vmlinuz"
-    cp "$work"/root/boot/initrd.img-* "$base/initrd.img"
-    truncate -s 3G "$base/new.img"
-    mke2fs -q -t ext4 -E lazy_itable_init=0 -d "$work/root" "$base/new.img"
-    mv "$base/new.img" "$base/root.img"
+    scripts/lib/namespace.sh scripts/lib/machine_disk.sh "$suite" "$packages" "$base" >&2
 fi
 echo "$base"

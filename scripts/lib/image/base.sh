@@ -7,6 +7,8 @@ folder=$1 parts=$(dirname "$0")
 root=$folder/root
 umask 022
 export LC_ALL=C
+# shellcheck source=scripts/lib/image/arm64_programs.sh
+. "$parts/arm64_programs.sh"
 
 mkdir -p "$root/var/lib/dpkg"
 : >"$root/var/lib/dpkg/status"

@@ -6,6 +6,8 @@ base=$1 package=$2 folder=$3 parts=$(dirname "$0")
 root=$folder/root boot=$folder/boot
 umask 022
 export LC_ALL=C
+# shellcheck source=scripts/lib/image/arm64_programs.sh
+. "$parts/arm64_programs.sh"
 
 mkdir -p "$root" "$boot"
 tar -C "$root" --numeric-owner --xattrs -xf "$base"

@@ -1,22 +1,12 @@
 #!/bin/sh
 # namespace.sh COMMAND...: runs a command as root of a user name space with 65536 users, where it may change root and own files
-# as anybody, and where programs for the Pi run under qemu-user. Nothing of it is left on this machine.
+# as anybody. Nothing of it is left on this machine. Who is not root needs uidmap, and users of his own in /etc/subuid.
 set -eu
 
 if [ "${1:-}" = --inside ]; then
     # The other side writes which users this name space has.
     read -r _ <"$2"
     shift 2
-    # Since Linux 6.7 a name space has its own table of foreign programs; before, the machine's own has to have them.
-    if mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc 2>/dev/null && [ ! -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]; then
-        # As Debian's own, in either release: an ELF program, 64 bits, for AArch64; the emulator is opened here and now.
-        printf '%s' ':qemu-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:'"$(command -v qemu-aarch64-static)"':F' \
-            >/proc/sys/fs/binfmt_misc/register
-    fi
-    [ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || {
-        echo "error: this kernel does not run programs for arm64: install binfmt-support, or start systemd-binfmt.service" >&2
-        exit 1
-    }
     # In a shell that is root of the name space since its users are known.
     exec "$@"
 fi
