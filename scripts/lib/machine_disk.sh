@@ -3,6 +3,7 @@
 # FOLDER/root.img, vmlinuz and initrd.img. PACKAGES is a list with commas.
 set -eu
 suite=$1 packages=$2 folder=$3
+PATH=$PATH:/usr/sbin:/sbin
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
