@@ -44,7 +44,7 @@ CONF
 # that this machine installs from.
 arm64_apt() {
     need_packages debian-archive-keyring
-    [ -n "$(debian_archives)" ] || as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
+    [ -n "$(debian_archives)" ] || apt_update
     mkdir -p "$arm64_cache"
     making=$(mktemp -d "$arm64_cache/making.XXXXXX")
     trap 'rm -rf "$making"' EXIT

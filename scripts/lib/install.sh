@@ -19,10 +19,16 @@ need_packages() {
     [ -n "$missing" ] || return 0
     command -v apt-get >/dev/null || fail "these packages are needed, and this is not Debian:$missing"
     say "installing:$missing"
-    as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
+    apt_update
     # shellcheck disable=SC2086 # a list of packages
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=400 -q install -y \
-        --no-install-recommends $missing >&2
+    apt_install $missing
+}
+
+# An archive that falters is asked again.
+apt_update() { as_root apt-get -o DPkg::Lock::Timeout=400 -o Acquire::Retries=5 -q update >&2; }
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=400 -o Acquire::Retries=5 -q install -y \
+        --no-install-recommends "$@" >&2
 }
 
 # What builds the program, and what runs it: the bindings of v4l are made with libclang; v4l2src, jpegenc and mp4mux are in
@@ -46,7 +52,7 @@ candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' |
 # Debian keeps a new enough Rust for its browsers (rustc-web); where it does not, it has rustup.
 need_rust() {
     rust_is_new_enough && return 0
-    as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
+    apt_update
     if candidate rustc-web; then
         need_packages rustc-web cargo-web
     elif candidate rustup; then
@@ -67,16 +73,17 @@ need_rust_tools() {
 
 need_nextest() {
     PATH="$HOME/.cargo/bin:$PATH"
-    cargo nextest --version >/dev/null 2>&1 && return 0
-    say "installing: cargo-nextest (from crates.io; this takes some minutes)"
-    cargo install --locked cargo-nextest >&2
+    cargo nextest --version >/dev/null 2>&1 || need_cargo_tools
 }
 
+# Built in a hurry: it packs once, and optimising it would take a minute more.
 need_cargo_deb() {
     PATH="$HOME/.cargo/bin:$PATH"
     cargo deb --version >/dev/null 2>&1 && return 0
-    say "installing: cargo-deb (from crates.io; this takes some minutes)"
-    cargo install --locked 'cargo-deb@^3.8' >&2
+    say "installing: cargo-deb (from crates.io; half a minute)"
+    need_packages xz-utils
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 \
+        cargo install --locked --no-default-features 'cargo-deb@^3.8' >&2
 }
 
 # need_from_pypi FOLDER PROGRAM REQUIREMENT...: a program in a folder of its own below the target's: Debian's Python is Debian's to
@@ -128,10 +135,9 @@ need_qemu_10() {
         say "adding a source of packages, with a low priority: $mirror $backports (/etc/apt/sources.list.d/backports.list)"
         echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $backports main" |
             as_root tee /etc/apt/sources.list.d/backports.list >/dev/null
-        as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
+        apt_update
     fi
     say "installing QEMU 10, from $backports:$old"
     # shellcheck disable=SC2086 # a list of packages
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=400 -q install -y --no-install-recommends \
-        -t "$backports" $old >&2
+    apt_install -t "$backports" $old
 }
