@@ -99,6 +99,19 @@ need_from_pypi() {
     "$venv/bin/pip" install --quiet "$@" >&2
 }
 
+# Tools of cargo, as programs of fixed versions.
+need_cargo_tools() {
+    need_from_pypi cargo-tools cargo-nextest --require-hashes -r scripts/lib/cargo-tools.txt
+    # Last, since the folder has a Python of its own.
+    PATH="$PATH:$(cd "$venv/bin" && pwd)"
+}
+
+# What checks the dependencies: their licences and sources, and whether they are used.
+need_cargo_deny_and_shear() {
+    PATH="$HOME/.cargo/bin:$PATH"
+    { cargo deny --version && cargo shear --version; } >/dev/null 2>&1 || need_cargo_tools
+}
+
 # A server that speaks S3, for the tests.
 need_moto() { need_from_pypi moto moto_server 'moto[server]>=5,<6'; }
 
