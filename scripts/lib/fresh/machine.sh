@@ -68,6 +68,8 @@ echo "$hostname" >"$root/etc/hostname"
 printf '127.0.0.1 localhost %s\n::1 localhost\n' "$hostname" >"$root/etc/hosts"
 settings=$prepared/settings
 { cat "$settings/apt.conf"; echo 'Acquire::Retries "5";'; } >"$root/etc/apt/apt.conf.d/90registries"
+# Nothing of it outlives a power cut anyway: unpacking takes a quarter of the time without waiting for the disk.
+echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/fresh"
 cp "$settings/auth.conf" "$root/etc/apt/auth.conf"
 cp "$settings/pip.conf" "$root/etc/pip.conf"
 mkdir -p "$root$home/.cargo" "$root/usr/local/share/ca-certificates"
