@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::video::Video;
 use super::{Pipeline, running_time};
-use crate::capture::encoder::{Encoder, Memory};
+use crate::capture::encoder::Encoder;
 use crate::capture::pipeline::{self, Frames};
 use crate::capture::schedule::ending_at;
 use crate::capture::timeline::Timeline;
@@ -21,6 +21,7 @@ use crate::clock::{Clock, signed};
 use crate::config::VideoConfig;
 use crate::limits::{SAMPLE_RATE_HZ, SOUND_STALL};
 use crate::segment::SoundChunk;
+use crate::supervise::Memory;
 
 /// How fast a file is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
