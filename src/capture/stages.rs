@@ -1,5 +1,7 @@
 //! The capture stages: a thread for sound and one for pictures, from whatever source. EDGE.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: threads")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,12 @@
 //! The picture stage: the camera, the encoder, and what is tried when either fails. EDGE.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: a device, random numbers, and threads"
+)]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -9,6 +9,13 @@
 //!                        Reduced ──again──> told as a fault, and tried again after a while
 //! ```
 
+#![warn(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "PURE, below an edge"
+)]
+
 use std::time::Duration;
 
 use super::Trouble;

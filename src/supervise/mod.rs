@@ -1,6 +1,13 @@
 //! Trying again until it works. EDGE: it waits. What is tried, and when, is decided by the files beside it, which are
 //! PURE.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: threads, and waits"
+)]
+
 mod ladder;
 mod liveness;
 pub mod systemd;

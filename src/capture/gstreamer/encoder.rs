@@ -1,5 +1,7 @@
 //! Which encoders are installed, and how fast they are.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_types, reason = "EDGE: devices, and what is installed")]
+
 use std::time::Duration;
 
 use gst::prelude::*;

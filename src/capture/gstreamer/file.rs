@@ -1,5 +1,7 @@
 //! A recorded file, as if it were live.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: a file, read by GStreamer")]
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,5 +1,11 @@
 //! From a stream of pictures to clips and single pictures.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: a device, and threads that wait for it"
+)]
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
