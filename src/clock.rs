@@ -11,6 +11,8 @@
 //! network though the clock runs on, and there is no safe binding. Where a hardware clock has set the time, or
 //! timesyncd does not run, nobody can tell more than the clock itself, and it is believed.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: clocks")]
+
 use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};

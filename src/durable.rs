@@ -3,6 +3,8 @@
 //! Durability rule 1: written under a temporary name elsewhere on the same file system, fsynced, renamed, folder
 //! fsynced. After an error nothing may be assumed of the target but that it is the old file or the new one.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
+
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};

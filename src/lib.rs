@@ -10,7 +10,18 @@
 //!
 //! The modules stand in the order in which data flows. Those marked PURE do no IO and read no clock: time, randomness
 //! and devices are passed in by the files marked EDGE, each of which is the only one to import what it is named for.
-//! `ARCHITECTURE.md` says what each part must not know, and `tests/tidy.rs` holds them to it.
+//! `ARCHITECTURE.md` says what each part must not know; clippy (`clippy.toml`) and `tests/tidy.rs` hold them to it.
+
+// Tests are exempt.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::disallowed_macros,
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "a pure file does not do this: have it passed in, or move it to an edge, a file that begins with `#![expect(…)]`"
+    )
+)]
 
 pub mod cli;
 pub mod config;

@@ -1,4 +1,11 @@
-//! The program: arguments, logging, signals, the exit code.
+//! The program: arguments, logging, signals, the exit code. EDGE.
+
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: the command line, signals, standard output"
+)]
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use std::fmt;
 use super::SourceError;
 use crate::config::VideoConfig;
 use crate::limits::{HARDWARE_HEIGHT_PX, HARDWARE_MACROBLOCKS_PER_S, HARDWARE_WIDTH_PX, macroblocks_per_s};
+use crate::supervise::Memory;
 
 /// The driver of the Pi's encoder. Which `/dev/video…` it has depends on what else is plugged in.
 pub const HARDWARE_DRIVER: &str = "bcm2835-codec";
@@ -275,15 +276,6 @@ fn bit_rate(video: &VideoConfig) -> u64 {
     let pixels_per_s = u64::from(video.width) * u64::from(video.height) * u64::from(video.frame_rate);
     let wanted = (pixels_per_s * MILLIBITS_PER_PIXEL / 1000).next_multiple_of(BIT_RATE_STEP);
     wanted.clamp(*BIT_RATES.start(), *BIT_RATES.end())
-}
-
-/// How frames get from the camera into the hardware encoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Memory {
-    /// The encoder reads them where the camera wrote them.
-    Shared,
-    /// They are copied: some drivers refuse to share.
-    Copied,
 }
 
 impl Encoder {

@@ -1,5 +1,7 @@
 //! The sound stage: from a source to utterances.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: is told to stop by another thread")]
+
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 

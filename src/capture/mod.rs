@@ -34,6 +34,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::segment::SoundChunk;
+use crate::supervise::Retry;
 
 /// Where sound comes from, read by a thread of its own.
 pub trait SoundSource {
@@ -78,6 +79,12 @@ pub enum Seen {
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[error("{0}")]
 pub struct SourceError(pub String);
+
+impl From<SourceError> for Retry {
+    fn from(error: SourceError) -> Self {
+        Self::Later(error.0)
+    }
+}
 
 /// A microphone, as ALSA lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

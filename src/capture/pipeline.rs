@@ -8,8 +8,9 @@
 use std::fmt;
 
 use super::camera::{Choice, PixelSource};
-use super::encoder::{Encoder, Memory};
+use super::encoder::Encoder;
 use crate::config::VideoConfig;
+use crate::supervise::Memory;
 
 /// Encoded frames that may wait while a clip is being closed: a few seconds' worth.
 const ENCODED_IN_FLIGHT: u32 = 120;

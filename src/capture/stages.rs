@@ -1,5 +1,7 @@
 //! The capture stages: a thread for sound and one for pictures, from whatever source. EDGE.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: threads")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,7 +100,7 @@ pub fn test_video(config: &VideoConfig) -> VideoConfig {
 }
 
 fn pictures(config: &VideoConfig, outlets: &Outlets) -> JoinHandle<()> {
-    let mut watch = Watch::new(config, outlets.uid);
+    let mut watch = Watch::new(config, outlets.uid, Arc::clone(&outlets.clock));
     stage(Part::Camera, OnFailure::TryAgain, outlets, move |outlets| watch.record(outlets))
 }
 
@@ -107,7 +109,7 @@ fn from_file(file: File, config: &Config, outlets: &Outlets) -> Vec<JoinHandle<(
     let sound = file.sound.map(|mut sound| {
         stage(Part::Microphone, OnFailure::GiveUp, outlets, move |outlets| Ok(hear(&mut sound, settings, outlets)?))
     });
-    let watch = Watch::new(&config.video, outlets.uid);
+    let watch = Watch::new(&config.video, outlets.uid, Arc::clone(&outlets.clock));
     let pictures = file.video.map(|video| {
         stage(Part::Camera, OnFailure::GiveUp, outlets, move |outlets| {
             watch.see(&video, outlets).map_err(|stopped| SourceError(stopped.trouble.to_string()).into())

@@ -1,6 +1,8 @@
 //! A sound to try the whole job without a microphone: half a second of silence, then a second and a half of tones and
 //! as much silence in turn. EDGE: it keeps pace with the clock as a microphone does.
 
+#![expect(clippy::disallowed_methods, reason = "EDGE: waits")]
+
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Which cameras there are. EDGE: the only file that uses `v4l`.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: devices")]
+
 use std::fs;
 use std::io;
 

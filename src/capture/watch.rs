@@ -1,5 +1,12 @@
 //! The picture stage: the camera, the encoder, and what is tried when either fails. EDGE.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: a device, random numbers, and threads"
+)]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,17 +14,18 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::camera::{self, Wanted};
-use super::encoder::{self, Encoder, Hardware, Memory};
+use super::encoder::{self, Encoder, Hardware};
 use super::gstreamer::{Desk, Stopped, Video, find_encoders, libcamera_cameras, trial_rate};
 use super::pipeline::{self, VideoSource};
 use super::run::Run;
 use super::stages::Outlets;
 use super::{Seen, SourceError, v4l};
+use crate::clock::Clock;
 use crate::config::VideoConfig;
 use crate::event::{Event, Part};
 use crate::limits::{HEARTBEAT_INTERVAL, STAGE_HANG};
 use crate::spool::{Recording, name};
-use crate::supervise::{Ladder, Remedy, Retry, Rung, Trouble};
+use crate::supervise::{Ladder, Memory, Remedy, Retry, Rung, Trouble};
 
 /// How the next pipeline is to be built.
 #[derive(Debug, Clone)]
@@ -45,7 +53,8 @@ pub struct Watch {
 
 impl Watch {
     /// What is seen belongs to the run `uid`.
-    pub fn new(config: &VideoConfig, uid: Uuid) -> Self {
+    pub fn new(config: &VideoConfig, uid: Uuid, clock: Arc<dyn Clock>) -> Self {
+        let plan = move |source: &_, config: &_, rung| plan(source, config, rung, &*clock);
         Self::by_plan(config, uid, Box::new(plan))
     }
 
@@ -76,7 +85,7 @@ impl Watch {
         };
         match self.ladder.after(&trouble, ran, plan.memory == Memory::Shared) {
             Remedy::Rebuild => Err(Retry::AtOnce(format!("{trouble}; trying again"))),
-            Remedy::TellAndWait => Err(Retry::Later(failed(&source, &trouble))),
+            Remedy::TellAndWait => Err(failed(&source, &trouble).into()),
         }
     }
 
@@ -167,7 +176,7 @@ pub fn find_encoder(config: &VideoConfig) -> Result<Encoder, SourceError> {
     encoder::choose(&find_encoders(), config, Hardware::Allowed)
 }
 
-fn plan(source: &VideoSource, config: &VideoConfig, rung: Rung) -> Result<Plan, SourceError> {
+fn plan(source: &VideoSource, config: &VideoConfig, rung: Rung, clock: &dyn Clock) -> Result<Plan, SourceError> {
     let found = find_encoders();
     let (encoder, memory, config, said) = match rung {
         Rung::Preferred { memory, .. } => {
@@ -181,7 +190,7 @@ fn plan(source: &VideoSource, config: &VideoConfig, rung: Rung) -> Result<Plan, 
         }
         Rung::Reduced => {
             let encoder = encoder::choose(&found, config, Hardware::Failed)?;
-            let measured = trial_rate(&encoder, config)?;
+            let measured = trial_rate(&encoder, config, clock)?;
             let frame_rate = encoder::sustainable_rate(measured, config.frame_rate);
             let said = format!("{encoder}; at {frame_rate} frames a second, of {measured:.0} that it can");
             (encoder, Memory::Copied, VideoConfig { frame_rate, ..config.clone() }, said)

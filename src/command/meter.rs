@@ -1,5 +1,7 @@
 //! `listener meter`: how loud the room is, and which fixed threshold would suit it.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: a device")]
+
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

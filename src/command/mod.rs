@@ -1,5 +1,12 @@
 //! What each command does. EDGE: reads the files and the environment that the command line names.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: files and the environment"
+)]
+
 mod axis;
 pub mod check;
 pub mod devices;

@@ -1,5 +1,12 @@
 //! A recording and what was made of it as a picture, in SVG. PURE.
 
+#![warn(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "PURE, below an edge"
+)]
+
 use std::ops::Range;
 
 use plotters::chart::{ChartBuilder, ChartContext};

@@ -1,5 +1,12 @@
 //! `listener provision`: takes the settings that a stick or the boot partition brings, and answers.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: sticks, and a thread that may hang"
+)]
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileTypeExt;

@@ -1,5 +1,7 @@
 //! `listener segment`: the utterances of a recording, found as the live path would find them.
 
+#![expect(clippy::disallowed_methods, reason = "EDGE: files")]
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! `listener run --snapshot FILE`: what the camera sees, for a person who sets it up.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "EDGE: a device and a file")]
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

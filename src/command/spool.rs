@@ -1,5 +1,7 @@
 //! `listener spool`: what waits for delivery, what was dropped and what was refused; and putting that back.
 
+#![expect(clippy::disallowed_methods, reason = "EDGE: files, and waits")]
+
 use std::io::Write;
 use std::path::Path;
 use std::thread;

@@ -1,5 +1,7 @@
 //! `listener status`: what the LEDs say, in words.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "EDGE: files and the terminal")]
+
 use std::convert::Infallible;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,12 @@
 //! What was heard over a whole recording, in as many columns as a picture has pixels to show. PURE.
 
+#![warn(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "PURE, below an edge"
+)]
+
 use crate::limits::{PLOT_COLUMNS, SAMPLE_RATE_HZ, WINDOW_SAMPLES};
 use crate::segment::Gauge;
 

@@ -20,7 +20,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -102,7 +102,7 @@ impl RawConfig {
             Ok(config) => Problems::unless_any(problems, (raw, config)),
             Err(Problems(more)) => {
                 // One complaint about a line is enough.
-                let told: HashSet<_> = problems.iter().filter_map(|problem| problem.line).collect();
+                let told: BTreeSet<_> = problems.iter().filter_map(|problem| problem.line).collect();
                 problems
                     .extend(more.into_iter().filter(|problem| problem.line.is_none_or(|line| !told.contains(&line))));
                 Err(Problems::sorted(problems))

@@ -1,7 +1,7 @@
 //! The text of a `listener.toml`, walked with the lines of what it says. PURE.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use toml::de::{DeTable, DeValue, Error};
 
@@ -17,7 +17,7 @@ pub(super) fn parse(text: &str) -> (RawConfig, Vec<Problem>) {
     let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
     let mut file = File { text: &text, ends, raw: RawConfig::default(), problems: Vec::new() };
     file.syntax(&errors);
-    let broken: HashSet<_> = file.problems.iter().filter_map(|problem| problem.line).collect();
+    let broken: BTreeSet<_> = file.problems.iter().filter_map(|problem| problem.line).collect();
     // Below a broken section line nobody knows which section it is.
     let header = broken.iter().copied().filter(|line| file.line(*line).starts_with('[')).min();
     let told = file.problems.len();
@@ -59,7 +59,7 @@ impl File<'_> {
 
     /// One problem a line.
     fn syntax(&mut self, errors: &[Error]) {
-        let mut told = HashSet::new();
+        let mut told = BTreeSet::new();
         for error in errors {
             let span = error.span().unwrap_or_default();
             let line = self.line_at(span.start);

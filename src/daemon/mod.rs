@@ -1,5 +1,12 @@
 //! Wiring: the stages, and the bounded channels between them.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: threads, random numbers, the log"
+)]
+
 mod stages;
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,8 @@
 //! Draining ──all delivered, no progress in sight, or told to stop──> Stopping ──> over
 //! ```
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: threads, random numbers")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;

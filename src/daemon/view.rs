@@ -1,5 +1,12 @@
 //! What is shown of the events: log lines, the live line, `status.json`, LEDs, and reports to the indicator.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: channels, the log"
+)]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;

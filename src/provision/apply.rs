@@ -4,6 +4,8 @@
 //! 2. Everything else is made from it, and made again at every start: what a power cut left half done is healed there.
 //! 3. Recordings that are to be erased are marked first, so that a power cut does not save them.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
+
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;

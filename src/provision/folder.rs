@@ -1,5 +1,7 @@
 //! The folder that a provisioning file is in: looked through, and left with an answer. EDGE.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
+
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read};

@@ -1,5 +1,7 @@
 //! The services, by systemd's own command. EDGE: the only file that runs `systemctl`.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: another process")]
+
 use std::io;
 use std::process::{Command, Stdio};
 

@@ -3,6 +3,8 @@
 //! It is mounted detached: on no folder, in nobody's sight, held by one descriptor and gone with it (fsopen(2) and
 //! fsmount(2), Linux 5.2). Nothing on it is executed, no device, no set-uid and no symbolic link on it has an effect.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: disks")]
+
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! What is whole of a clip that was cut short: a fragmented MP4, up to its last whole fragment. Reads what it is given
-//! and decides nothing else.
+//! What is whole of a clip that was cut short: a fragmented MP4, up to its last whole fragment. PURE: what it
+//! reads is passed in.
 //!
 //! ```text
 //! ftyp  mdat moov   mdat moof   mdat moof   mdat…

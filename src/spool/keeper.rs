@@ -1,5 +1,7 @@
 //! Makes items of what is recorded, and keeps them. EDGE: it writes to the spool.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "EDGE: files, random numbers, the log")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Cursor};

@@ -1,6 +1,8 @@
 //! The status LEDs on the kernel's GPIO character device, for kernels without `/dev/gpiomem`. EDGE: with that of the
 //! mute switch the only file that uses `gpiocdev`.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: a device")]
+
 use std::io;
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! How long speakers wait, as counts in fixed buckets: they can be added up over runs and boxes. PURE.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use serde::de::{Deserialize, Deserializer};
@@ -39,7 +39,7 @@ impl Serialize for Histogram {
 /// What is not named is zero.
 impl<'de> Deserialize<'de> for Histogram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let counts = HashMap::<String, u64>::deserialize(deserializer)?;
+        let counts = BTreeMap::<String, u64>::deserialize(deserializer)?;
         Ok(Self { counts: std::array::from_fn(|at| counts.get(&bound(at)).copied().unwrap_or_default()) })
     }
 }

@@ -1,5 +1,7 @@
 //! The systemd journal. EDGE: the only file that speaks to it.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: the journal")]
+
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
 /// Sends log lines to the journal if standard error is connected to it (systemd.exec(5), `JOURNAL_STREAM`). The keys of

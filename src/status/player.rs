@@ -1,5 +1,7 @@
 //! Plays what the LEDs are to say, on whatever pins there are. EDGE: a thread.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_types, reason = "EDGE: a thread")]
+
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;

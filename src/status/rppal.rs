@@ -1,5 +1,7 @@
 //! The status LEDs on a Raspberry Pi's GPIO registers. EDGE: the only file that uses `rppal`.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: a device")]
+
 use std::io;
 
 use rppal::gpio::{Error, Gpio, OutputPin, Pin};

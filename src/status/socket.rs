@@ -1,5 +1,12 @@
 //! Reports on their way from the stages to the indicator: datagrams on a Unix socket. EDGE: the only file that uses one.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: a socket, random numbers"
+)]
+
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;

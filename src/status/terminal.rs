@@ -1,5 +1,7 @@
 //! Where a person or the journal reads what happens. EDGE.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: the terminal")]
+
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 

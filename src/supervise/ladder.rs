@@ -9,11 +9,26 @@
 //!                        Reduced ──again──> told as a fault, and tried again after a while
 //! ```
 
+#![warn(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "PURE, below an edge"
+)]
+
 use std::time::Duration;
 
 use super::Trouble;
-use crate::capture::encoder::Memory;
 use crate::limits::ENCODER_STEADY;
+
+/// How frames get from the camera into the hardware encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// The encoder reads them where the camera wrote them.
+    Shared,
+    /// They are copied: some drivers refuse to share.
+    Copied,
+}
 
 /// What is tried now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

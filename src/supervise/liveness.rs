@@ -1,5 +1,12 @@
 //! Whether the threads make progress: sound, frames and deliveries advance, or what hinders them is told. PURE.
 
+#![warn(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "PURE, below an edge"
+)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,6 +1,13 @@
 //! Trying again until it works. EDGE: it waits. What is tried, and when, is decided by the files beside it, which are
 //! PURE.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: threads, and waits"
+)]
+
 mod ladder;
 mod liveness;
 pub mod systemd;
@@ -8,13 +15,12 @@ mod vitals;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::capture::SourceError;
 use crate::event::{Event, Fault, Part};
 use crate::limits::{DEVICE_RETRY, STAGE_HANG, STATUS_TICK};
 
-pub use ladder::{Ladder, Remedy, Rung};
+pub use ladder::{Ladder, Memory, Remedy, Rung};
 pub use liveness::Liveness;
 pub use vitals::{Trouble, Vitals};
 
@@ -38,13 +44,7 @@ pub enum Retry {
     /// Now: it mends itself. Logged, and no fault.
     AtOnce(String),
     /// When a person, or the device, has had time: told as a fault.
-    Later(SourceError),
-}
-
-impl From<SourceError> for Retry {
-    fn from(error: SourceError) -> Self {
-        Self::Later(error)
-    }
+    Later(String),
 }
 
 /// Lets `attempt` record from a source until that ends or `stop` is set. Failures are told; while a source is missing
@@ -64,7 +64,7 @@ pub fn record(
                 log::warn!("{part}: {why}");
                 continue;
             }
-            Err(Retry::Later(error)) => tell(Event::Fault(Fault::new(part, error.0))),
+            Err(Retry::Later(why)) => tell(Event::Fault(Fault::new(part, why))),
         }
         if on_failure == OnFailure::GiveUp {
             break;
@@ -75,9 +75,11 @@ pub fn record(
 }
 
 fn wait(patience: Duration, stop: &AtomicBool) {
-    let until = Instant::now() + patience;
-    while Instant::now() < until && !stop.load(Ordering::Relaxed) {
-        thread::sleep(STATUS_TICK.min(patience));
+    let mut left = patience;
+    while !left.is_zero() && !stop.load(Ordering::Relaxed) {
+        let rest = STATUS_TICK.min(left);
+        thread::sleep(rest);
+        left -= rest;
     }
 }
 
@@ -92,7 +94,7 @@ mod tests {
         let told = RefCell::new(Vec::new());
         let stop = AtomicBool::new(false);
         let tell = |event| told.borrow_mut().push(event);
-        record(Part::Camera, OnFailure::GiveUp, &stop, &tell, || Err(SourceError("broken".into()).into()));
+        record(Part::Camera, OnFailure::GiveUp, &stop, &tell, || Err(Retry::Later("broken".into())));
         let begun = Event::Alive { part: Part::Camera, within: STAGE_HANG };
         let fault = Event::Fault(Fault::new(Part::Camera, "broken"));
         assert_eq!(*told.borrow(), [begun, fault, Event::Over(Part::Camera)]);
@@ -104,7 +106,7 @@ mod tests {
         let mut tries = 0;
         record(Part::Microphone, OnFailure::TryAgain, &stop, &|_| {}, || {
             tries += 1;
-            if tries < 2 { Err(SourceError("busy".into()).into()) } else { Ok(()) }
+            if tries < 2 { Err(Retry::Later("busy".into())) } else { Ok(()) }
         });
         assert_eq!(tries, 2);
     }

@@ -1,6 +1,8 @@
 //! What the service manager is told (sd_notify(3)). Where it did not start the program, nothing. EDGE: the only file that
 //! uses `sd_notify`.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "EDGE: the service manager")]
+
 use sd_notify::NotifyState;
 
 /// The program is up.

@@ -1,5 +1,7 @@
 //! The calls of the API (api-contract, "Requests"). EDGE: the only file that speaks HTTP.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: the network")]
+
 use std::error::Error;
 use std::fs::File;
 use std::io::Read;

@@ -4,6 +4,12 @@
 //! that consumers look into, since they take every file there for a picture, and then renamed into its place. Nothing
 //! is ever deleted on the server.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: files, another process, the environment"
+)]
+
 use std::env;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -1,5 +1,7 @@
 //! A bucket of Amazon S3 or of a server that speaks the same. EDGE: the only file that knows `object_store`.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: the network")]
+
 use std::fmt;
 use std::fs::File;
 use std::future::Future;

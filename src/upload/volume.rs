@@ -3,6 +3,8 @@
 //! A share that is not mounted is an ordinary folder on the card, and would be filled by mistake. So the share itself
 //! carries a mark, an empty file that somebody has put there once: where it is missing, nothing is written.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,12 @@
 //! Does what the state machine says, in a thread of its own. EDGE.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: threads, random numbers, the log"
+)]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;

@@ -1,5 +1,12 @@
 //! Sound from a microphone. EDGE: only this folder uses `alsa`.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: a device, and a thread that waits for it"
+)]
+
 mod open;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Finding a microphone of ALSA and opening it.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_types, reason = "EDGE: devices")]
+
 use std::ffi::CString;
 use std::sync::Arc;
 

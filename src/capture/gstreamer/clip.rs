@@ -1,5 +1,7 @@
 //! One clip's file: a small pipeline of its own, so that a full disk ends a clip and never the pictures.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_types, reason = "EDGE: a file, written by GStreamer")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;

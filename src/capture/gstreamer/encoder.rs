@@ -1,16 +1,20 @@
 //! Which encoders are installed, and how fast they are.
 
-use std::time::{Duration, Instant};
+#![expect(clippy::disallowed_macros, clippy::disallowed_types, reason = "EDGE: devices, and what is installed")]
+
+use std::time::Duration;
 
 use gst::prelude::*;
 use gstreamer as gst;
 
 use super::Pipeline;
 use crate::capture::SourceError;
-use crate::capture::encoder::{Encoder, Found, Memory, Software, V4l2Encoder};
+use crate::capture::encoder::{Encoder, Found, Software, V4l2Encoder};
 use crate::capture::pipeline::{self, Frames};
 use crate::capture::v4l;
+use crate::clock::Clock;
 use crate::config::VideoConfig;
+use crate::supervise::Memory;
 
 /// A second's worth and more: an encoder's first frames are slower than the rest.
 const TRIAL_FRAMES: u32 = 48;
@@ -57,12 +61,12 @@ fn v4l2_encoder(element: String) -> Option<V4l2Encoder> {
 ///
 /// # Errors
 /// When it does not encode at all.
-pub fn trial_rate(encoder: &Encoder, config: &VideoConfig) -> Result<f64, SourceError> {
+pub fn trial_rate(encoder: &Encoder, config: &VideoConfig, clock: &dyn Clock) -> Result<f64, SourceError> {
     let frames = Frames { rate: f64::from(config.frame_rate), are_jpeg: false };
     let part = pipeline::encoder_part(encoder, config, frames, Memory::Copied);
     let pipeline = Pipeline::parse(&pipeline::trial(config, &part, TRIAL_FRAMES))?;
     let encoded = super::video::count(&super::video::sink_pad(&pipeline.element("encoded")?)?);
-    let began = Instant::now();
+    let began = clock.monotonic();
     pipeline.play()?;
     let bus = pipeline.0.bus().ok_or_else(|| SourceError("a pipeline without a bus".into()))?;
     let patience = gst::ClockTime::try_from(TRIAL_PATIENCE).ok();
@@ -71,5 +75,5 @@ pub fn trial_rate(encoder: &Encoder, config: &VideoConfig) -> Result<f64, Source
         return Err(SourceError(error));
     }
     let frames = encoded.load(std::sync::atomic::Ordering::Relaxed);
-    Ok(frames as f64 / began.elapsed().as_secs_f64())
+    Ok(frames as f64 / (clock.monotonic() - began).as_secs_f64())
 }

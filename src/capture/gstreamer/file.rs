@@ -1,5 +1,7 @@
 //! A recorded file, as if it were live.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: a file, read by GStreamer")]
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use jiff::Timestamp;
 
 use super::video::Video;
 use super::{Pipeline, running_time};
-use crate::capture::encoder::{Encoder, Memory};
+use crate::capture::encoder::Encoder;
 use crate::capture::pipeline::{self, Frames};
 use crate::capture::schedule::ending_at;
 use crate::capture::timeline::Timeline;
@@ -21,6 +23,7 @@ use crate::clock::{Clock, signed};
 use crate::config::VideoConfig;
 use crate::limits::{SAMPLE_RATE_HZ, SOUND_STALL};
 use crate::segment::SoundChunk;
+use crate::supervise::Memory;
 
 /// How fast a file is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The Pi's own camera, which only libcamera can run.
 
+#![expect(clippy::disallowed_methods, reason = "EDGE: devices")]
+
 use gst::prelude::*;
 use gstreamer as gst;
 

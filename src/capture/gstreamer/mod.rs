@@ -5,6 +5,8 @@
 //!                                  └──> first frame of a second ─> JPEG ─> appsink
 //! ```
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: GStreamer")]
+
 mod clip;
 mod encoder;
 mod file;

@@ -1,5 +1,11 @@
 //! From a stream of pictures to clips and single pictures.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: a device, and threads that wait for it"
+)]
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +21,6 @@ use uuid::Uuid;
 
 use super::clip::ClipWriter;
 use super::{Pipeline, running_time};
-use crate::capture::encoder::Memory;
 use crate::capture::pipeline::{self, VideoSource};
 use crate::capture::run::Run;
 use crate::capture::schedule::{Clips, Cut, KeyFrames, Pictures, frame_length};
@@ -24,7 +29,7 @@ use crate::capture::{Seen, SourceError};
 use crate::clock::{Clock, signed};
 use crate::config::VideoConfig;
 use crate::limits::CAMERA_SETTLE;
-use crate::supervise::{Trouble, Vitals};
+use crate::supervise::{Memory, Trouble, Vitals};
 
 /// How long one wait for a frame lasts at most, so that errors and a stop are noticed.
 const LONGEST_WAIT: gst::ClockTime = gst::ClockTime::from_mseconds(250);

@@ -1,6 +1,8 @@
 //! The mute switch on the kernel's GPIO character device, for kernels without `/dev/gpiomem`. EDGE: with that of the LEDs
 //! the only file that uses `gpiocdev`.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: a device")]
+
 use std::io;
 
 use gpiocdev::Request;

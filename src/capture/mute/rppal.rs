@@ -1,5 +1,7 @@
 //! The mute switch on a Raspberry Pi's GPIO registers. EDGE: with that of the LEDs the only file that uses `rppal`.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: a device")]
+
 use std::io;
 
 use rppal::gpio::{Error, Gpio, InputPin};

@@ -4,6 +4,8 @@
 //! `items/` that has no manifest there is unfinished, always; and a manifest whose file is in another folder was being
 //! moved when the power went, and has it brought back at the next start.
 
+#![expect(clippy::disallowed_methods, reason = "EDGE: files")]
+
 use std::fmt;
 use std::fs;
 use std::io;

@@ -1,5 +1,7 @@
 //! What was being recorded when the power went (durability rule 3): a clip, and what was being said.
 
+#![expect(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
+
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;

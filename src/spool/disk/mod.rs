@@ -1,5 +1,7 @@
 //! The spool's folder. EDGE.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files, shared by threads")]
+
 mod aside;
 mod cut_short;
 pub(super) mod open;

@@ -1,5 +1,7 @@
 //! Taking up what an earlier run has left, and what is remembered from one run to the next.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files, shared by threads")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;

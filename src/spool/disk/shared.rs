@@ -4,6 +4,13 @@
 //! - What is in hand for delivery has its file locked (`flock`), and is not given up meanwhile.
 //! - What is moved between folders is moved under a lock of its own, so that a start of capture sees no half of it.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: files, and what the kernel tells of them"
+)]
+
 use std::ffi::CStr;
 use std::fs::{File, TryLockError};
 use std::io;
