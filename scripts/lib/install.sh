@@ -45,6 +45,8 @@ candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' |
 
 # Debian keeps a new enough Rust for its browsers (rustc-web); where it does not, it has rustup.
 need_rust() {
+    # Cargo fetches by HTTPS, and trusts whom the system trusts.
+    need_packages ca-certificates
     rust_is_new_enough && return 0
     as_root apt-get -o DPkg::Lock::Timeout=400 -q update >&2
     if candidate rustc-web; then
