@@ -8,6 +8,8 @@ from api import Api
 from box import Box
 from stick import Stick
 
+LEFT_OUT = pytest.StashKey()
+
 
 def pytest_addoption(parser):
     parser.addoption("--demo-api", type=pathlib.Path, help="the program demo-api")
@@ -19,10 +21,18 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--all"):
-        for item in items:
-            if item.get_closest_marker("long"):
-                item.add_marker(pytest.mark.skip(reason="only with --all"))
+    """What is not asked for is deselected, which pytest counts, and not skipped."""
+    long = [item for item in items if item.get_closest_marker("long") and not config.getoption("--all")]
+    config.stash[LEFT_OUT] = len(long)
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def left_out(request, record_testsuite_property):
+    """Has the report say it, too, for scripts/lib/counts.py."""
+    if count := request.config.stash[LEFT_OUT]:
+        record_testsuite_property("left out", f"{count} tests, which scripts/hw-test --all runs")
 
 
 @pytest.fixture(scope="session")

@@ -36,30 +36,33 @@ impl Heard {
     }
 }
 
-/// libasound reads its configuration once per process, so every test reads in a process of its own: this very test.
-#[test]
-#[ignore = "the other tests start it in a process of its own"]
-fn a_process_of_its_own_reads() -> Result<(), SourceError> {
-    let (Ok(pcm), Ok(answer)) = (env::var("LISTENER_TEST_PCM"), env::var("LISTENER_TEST_ANSWER")) else {
-        return Ok(());
-    };
-    let most = env::var("LISTENER_TEST_CHUNKS").ok().and_then(|most| most.parse().ok()).unwrap_or(usize::MAX);
-    let mut heard = Heard { microphones: list().into_iter().map(|one| one.name).collect(), ..Heard::default() };
-    match Microphone::open(&pcm, Arc::new(SystemClock)) {
-        Err(error) => heard.error = Some(error.to_string()),
-        Ok(mut microphone) => {
-            while heard.chunks.len() < most {
-                let Some(chunk) = microphone.read(CHUNK_SAMPLES)? else {
-                    heard.ended = true;
-                    break;
-                };
-                heard.chunks.push((chunk.captured, chunk.samples));
+/// libasound reads its configuration once per process, so every test reads in a process of its own: this one.
+mod is_no_test {
+    use super::*;
+
+    #[test]
+    #[ignore = "the other tests start it in a process of its own"]
+    fn a_process_of_its_own_reads() -> Result<(), SourceError> {
+        let [pcm, answer] =
+            ["LISTENER_TEST_PCM", "LISTENER_TEST_ANSWER"].map(|name| env::var(name).expect("the other tests set it"));
+        let most = env::var("LISTENER_TEST_CHUNKS").ok().and_then(|most| most.parse().ok()).unwrap_or(usize::MAX);
+        let mut heard = Heard { microphones: list().into_iter().map(|one| one.name).collect(), ..Heard::default() };
+        match Microphone::open(&pcm, Arc::new(SystemClock)) {
+            Err(error) => heard.error = Some(error.to_string()),
+            Ok(mut microphone) => {
+                while heard.chunks.len() < most {
+                    let Some(chunk) = microphone.read(CHUNK_SAMPLES)? else {
+                        heard.ended = true;
+                        break;
+                    };
+                    heard.chunks.push((chunk.captured, chunk.samples));
+                }
+                assert_eq!(microphone.overruns(), 0);
             }
-            assert_eq!(microphone.overruns(), 0);
         }
+        serde_json::to_writer(File::create(answer).expect("the answer can be written"), &heard).expect("it is JSON");
+        Ok(())
     }
-    serde_json::to_writer(File::create(answer).expect("the answer can be written"), &heard).expect("it is JSON");
-    Ok(())
 }
 
 /// A folder with a configuration of libasound and a sound.
@@ -99,7 +102,7 @@ impl Studio {
     fn hear(&self, pcm: &str, most: Option<usize>) -> Heard {
         let answer = self.0.path().join("answer");
         let mut reader = Command::new(env::current_exe().expect("this test"));
-        reader.args(["--exact", "a_process_of_its_own_reads", "--ignored", "--nocapture"]);
+        reader.args(["--exact", "is_no_test::a_process_of_its_own_reads", "--ignored", "--nocapture"]);
         reader.env("ALSA_CONFIG_PATH", self.0.path().join("asound.conf"));
         reader.env("LISTENER_TEST_PCM", pcm).env("LISTENER_TEST_ANSWER", &answer);
         most.map(|most| reader.env("LISTENER_TEST_CHUNKS", most.to_string()));

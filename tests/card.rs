@@ -11,9 +11,10 @@ const PX_PER_S: u32 = 60;
 const ROW_PX: usize = 30;
 const BAR_PX: usize = 24;
 const LOOKS_PX: u32 = 110;
-const TIME_PX: u32 = 250;
+const TIME_PX: u32 = 270;
 const SAYS_PX: u32 = TIME_PX + SECONDS * PX_PER_S + 20;
-const WIDTH_PX: u32 = SAYS_PX + 430;
+/// Of text in 14 px. DejaVu Sans, among the widest fonts that a reader may have for `sans-serif`, takes 6.9 on the average.
+const CHARACTER_PX: u32 = 8;
 const STEP_MS: u32 = 25;
 
 fn colour(led: &str) -> &'static str {
@@ -47,10 +48,16 @@ fn bars(Meaning { led, patterns, .. }: &Meaning) -> Vec<(&'static str, Pattern)>
     vec![(colour(led), patterns[0])]
 }
 
+/// The room that a text takes at most.
+fn text_px(text: &str) -> u32 {
+    text.chars().count() as u32 * CHARACTER_PX
+}
+
 fn draw() -> Result<String, std::fmt::Error> {
+    let width = SAYS_PX + CARD.iter().map(|meaning| text_px(meaning.says)).max().unwrap_or_default();
     let height = CARD.len() * ROW_PX + 40;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH_PX}\" height=\"{height}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          font-family=\"sans-serif\" font-size=\"14\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
     let mut led_before = "";
@@ -97,6 +104,22 @@ fn the_picture_shows_what_is_played() {
     }
     let kept = std::fs::read_to_string(docs("leds.svg")).expect("docs/leds.svg");
     assert!(kept == drawn, "docs/leds.svg is not what the LEDs play: draw it anew (first lines of this file)");
+}
+
+#[test]
+fn no_text_in_the_picture_is_cut_off_or_covered() {
+    let svg = std::fs::read_to_string(docs("leds.svg")).expect("docs/leds.svg");
+    let document = roxmltree::Document::parse(&svg).expect("XML");
+    let number =
+        |node: roxmltree::Node<'_, '_>, name: &str| node.attribute(name).and_then(|text| text.parse::<u32>().ok());
+    let width = number(document.root_element(), "width").expect("a width");
+    for node in document.descendants().filter(|node| node.has_tag_name("text")) {
+        let (text, left) = (node.text().expect("text"), number(node, "x").expect("a place"));
+        let column_ends = [LOOKS_PX, TIME_PX, width].into_iter().find(|end| *end > left).expect("within the picture");
+        // The seconds below stand around their places.
+        let is_second = node.attribute("text-anchor").is_some();
+        assert!(is_second || left + text_px(text) <= column_ends, "{text:?} does not fit into its column");
+    }
 }
 
 #[test]

@@ -51,6 +51,8 @@ candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' |
 
 # Debian keeps a new enough Rust for its browsers (rustc-web); where it does not, it has rustup.
 need_rust() {
+    # Cargo fetches by HTTPS, and trusts whom the system trusts.
+    need_packages ca-certificates
     rust_is_new_enough && return 0
     apt_update
     if candidate rustc-web; then

@@ -1,30 +1,33 @@
 #!/bin/sh
-# The program for the Pi, run on this machine by QEMU: the tests of its library that need no device, then the program as it is
-# released, beside what its package asks for, from Debian 12 and 13. The kernel is this machine's.
+# The program for the Pi, run on this machine by QEMU, whose kernel is this machine's.
+#   scripts/lib/test_aarch64.sh library             the tests of its library that need no device
+#   scripts/lib/test_aarch64.sh bookworm | trixie   the program as it is released, beside what its package asks for, from that Debian
 set -eu
 cd "$(dirname "$0")/../.."
 . scripts/lib/install.sh
 . scripts/lib/arm64.sh
 
+what=${1:-}
+case "$what" in library | bookworm | trixie) ;; *) sed -n '2,4s/^# *//p' "$0"; exit 2 ;; esac
 need_qemu_10 qemu-user
 need_program_packages python3
 need_rust
 need_nextest
+
+if [ "$what" = library ]; then
+    arm64_environment
+    export PROPTEST_CASES=32 QEMU_LD_PREFIX="$sysroot" CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64
+    # Emulated, the program takes ten times as long: fewer of the cases that are made up at random, which the native run has in full,
+    # and what the tests need is built in a hurry.
+    exec cargo nextest run --locked --no-default-features --lib --target aarch64-unknown-linux-gnu \
+        --config 'profile.dev.package."*".opt-level=0'
+fi
+
 cargo build --locked --all-features --bins
 package=$(scripts/package --target aarch64)
 target=${CARGO_TARGET_DIR:-target}
 native=$target/debug
 program=$target/aarch64-unknown-linux-gnu/release/listener
-
-say "the library's tests, for arm64"
-(
-    arm64_environment
-    export QEMU_LD_PREFIX="$sysroot" CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64
-    # Emulated, the program takes ten times as long: fewer of the cases that are made up at random, which the native run has in full,
-    # and what the tests need is built in a hurry.
-    PROPTEST_CASES=32 cargo nextest run --locked --no-default-features --lib --target aarch64-unknown-linux-gnu \
-        --config 'profile.dev.package."*".opt-level=0'
-)
 
 work=$(mktemp -d)
 api=""
@@ -41,30 +44,26 @@ with wave.open(sys.argv[1], "wb") as talk:
 PYTHON
 "$native/listener" segment "$work/talk.wav" --json --energy_threshold auto >"$work/native.json"
 
-for suite in bookworm trixie; do
-    say "the program for arm64, beside what Debian $suite has"
-    root=$(arm64_root "$suite" "$(dpkg-deb -f "$package" Depends)")
-    # A plugin is loaded into the program itself to be looked at: GStreamer's helper for that would need the kernel to know arm64.
-    arm64() {
-        QEMU_LD_PREFIX="$root" GST_PLUGIN_SYSTEM_PATH="$root/usr/lib/aarch64-linux-gnu/gstreamer-1.0" \
-            GST_REGISTRY="$work/$suite.registry" GST_REGISTRY_FORK=no qemu-aarch64 "$program" "$@"
-    }
-    arm64 --version
-    arm64 segment "$work/talk.wav" --json --energy_threshold auto >"$work/$suite.json"
-    cmp "$work/native.json" "$work/$suite.json" || fail "arm64 finds other utterances than this machine does"
+say "the program for arm64, beside what Debian $what has"
+root=$(arm64_root "$what" "$(dpkg-deb -f "$package" Depends)")
+# A plugin is loaded into the program itself to be looked at: GStreamer's helper for that would need the kernel to know arm64.
+arm64() {
+    QEMU_LD_PREFIX="$root" GST_PLUGIN_SYSTEM_PATH="$root/usr/lib/aarch64-linux-gnu/gstreamer-1.0" \
+        GST_REGISTRY="$work/$what.registry" GST_REGISTRY_FORK=no qemu-aarch64 "$program" "$@"
+}
+arm64 --version
+arm64 segment "$work/talk.wav" --json --energy_threshold auto >"$work/$what.json"
+cmp "$work/native.json" "$work/$what.json" || fail "arm64 finds other utterances than this machine does"
 
-    token=$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
-    "$native/demo-api" --listen 127.0.0.1:0 --data_dir "$work/$suite-api" --token "$token" --home_id 1 >"$work/$suite.address" &
-    api=$!
-    while ! grep -q http "$work/$suite.address"; do
-        kill -0 "$api" 2>/dev/null || fail "demo-api did not start"
-        sleep 0.1
-    done
-    address=$(grep -o 'http://[^ ]*' "$work/$suite.address")
-    # As much of a picture as emulation keeps pace with.
-    LISTENER_TOKEN=$token arm64 run --source test --for 15 --width 320 --height 180 --frame_rate 10 \
-        --api_domain "$address" --home_id 1 --data_dir "$work/$suite"
-    python3 scripts/lib/demo_report.py "$work/$suite/status.json" "$address"
-    kill "$api"
-    api=""
+token=$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
+"$native/demo-api" --listen 127.0.0.1:0 --data_dir "$work/$what-api" --token "$token" --home_id 1 >"$work/$what.address" &
+api=$!
+while ! grep -q http "$work/$what.address"; do
+    kill -0 "$api" 2>/dev/null || fail "demo-api did not start"
+    sleep 0.1
 done
+address=$(grep -o 'http://[^ ]*' "$work/$what.address")
+# As much of a picture as emulation keeps pace with.
+LISTENER_TOKEN=$token arm64 run --source test --for 15 --width 320 --height 180 --frame_rate 10 \
+    --api_domain "$address" --home_id 1 --data_dir "$work/$what"
+python3 scripts/lib/demo_report.py "$work/$what/status.json" "$address"

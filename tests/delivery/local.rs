@@ -39,8 +39,9 @@ fn files_go_to_the_servers_folder_and_what_is_there_stays() {
     assert_eq!(fs::read(other.join("0-20260921141401.wav")).expect("it stays"), b"theirs");
     fs::remove_dir_all(other).expect("it is there");
     spool::assert_all_arrived(&api, items);
-    let picture = api.files().join(format!("videos/{}/frames/2026-09-21_14-14", spool::UID));
-    let picture = fs::read_dir(picture).expect("it is there").next().expect("a file").expect("readable");
+    let first = |folder: &Path| fs::read_dir(folder).expect("it is there").next().expect("a file").expect("readable");
+    let minute = first(&api.files().join(format!("videos/{}/frames", spool::UID)));
+    let picture = first(&minute.path());
     assert_ne!(picture.metadata().expect("readable").permissions().mode() & 0o044, 0, "consumers may read it");
 }
 
@@ -64,24 +65,24 @@ fn a_stranger_in_the_servers_place_and_a_wrong_key_are_said_and_nothing_is_sent(
     assert_eq!(fs::read_dir(api.files()).expect("readable").count(), 0);
 }
 
-/// Lets root in with this password, by a list of users that only this sshd sees.
-fn sshd_with_password(password: &str) -> Option<Sshd> {
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-    let mounts = Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success());
-    if !(is_root && mounts) {
-        eprintln!("SKIPPED: this takes root and a mount namespace; logging in with a password was not tried");
-        return None;
-    }
+/// Lets root in with this password, by a list of users that only this sshd sees. Who is not root is root in a user namespace, whose
+/// other users (sshd separates its privileges) are those that /etc/subuid gives.
+fn sshd_with_password(password: &str) -> Sshd {
+    const FOR_ROOT: &[&str] = &["--mount"];
+    const FOR_OTHERS: &[&str] = &["--user", "--map-root-user", "--map-auto", "--mount"];
+    const SEES: &str =
+        "mount --bind \"$0\" /etc/shadow && mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec \"$@\"";
     let hash = Command::new("openssl").args(["passwd", "-6", password]).output().expect("openssl is installed");
     let shadow = format!("root:{}:20000:0:99999:7:::\n", String::from_utf8_lossy(&hash.stdout).trim());
-    Some(Sshd::start_by(|sshd, folder| {
+    Sshd::start_by(|sshd, folder| {
         let file = folder.join("shadow");
         fs::write(&file, shadow).expect("writable");
         let mut wrapped = Command::new("unshare");
-        wrapped.args(["--mount", "sh", "-c", "mount --bind \"$0\" /etc/shadow && exec \"$@\""]).arg(file);
+        wrapped.args(if rustix::process::getuid().is_root() { FOR_ROOT } else { FOR_OTHERS });
+        wrapped.args(["sh", "-c", SEES]).arg(file);
         wrapped.arg(sshd.get_program()).args(sshd.get_args());
         wrapped
-    }))
+    })
 }
 
 /// Programs of these names that write down how they were called, and then are what they are.
@@ -93,47 +94,52 @@ fn witnesses(folder: &Path, log: &Path) {
     }
 }
 
-#[test]
-fn a_password_logs_in_and_shows_on_no_command_line_and_in_no_output() {
-    const PASSWORD: &str = "pass word $'\"\\ geheim";
-    let Some(sshd) = sshd_with_password(PASSWORD) else { return };
-    let api = DemoApi::start(&["--storage_solution", "local"]);
-    fs::create_dir_all(api.files()).expect("writable");
-    let (data_dir, programs) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
-    let calls = programs.path().join("calls");
-    witnesses(programs.path(), &calls);
-    let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("a path"));
-    let run = |login: &str| {
-        let section = sshd.section_with(sshd.port, &api.files(), login, "host_key");
-        let config = fs::read_to_string(api.config()).expect("readable") + &section;
-        let file = data_dir.path().join("listener.toml");
-        fs::write(&file, config).expect("writable");
-        let output = bare("run")
-            .arg("--data_dir")
-            .arg(data_dir.path().join("data"))
-            .args(["--source", "test", "--for", "2", "--video_length", "1", "--width", "160", "--height", "120"])
-            .arg("--config")
-            .arg(file)
-            .envs([("RUST_LOG", "trace"), ("PATH", &path)])
-            .output()
-            .expect("it runs");
-        let all = said(&output) + &String::from_utf8_lossy(&output.stdout);
-        (output.status.success(), all)
-    };
-    let (is_well, all) = run("ssh_password = 'not the password geheim'");
-    assert!(!is_well && all.contains("refuses this device"), "{all}");
-    assert!(!all.contains("geheim"), "{all}");
+mod needs_subordinate_users {
+    use super::*;
 
-    let (is_well, all) = run(&format!("ssh_password = '''{PASSWORD}'''"));
-    assert!(is_well, "{all}");
-    let called = fs::read_to_string(calls).expect("they were called");
-    assert!(called.contains("rsync --relative") && called.contains("ssh -F config"), "{called}");
-    for shown in [all, called] {
-        for secret in ["geheim", crate::api::TOKEN] {
-            assert!(!shown.contains(secret), "{secret} is shown");
+    #[test]
+    #[ignore = "needs users of its own"]
+    fn a_password_logs_in_and_shows_on_no_command_line_and_in_no_output() {
+        const PASSWORD: &str = "pass word $'\"\\ geheim";
+        let sshd = sshd_with_password(PASSWORD);
+        let api = DemoApi::start(&["--storage_solution", "local"]);
+        fs::create_dir_all(api.files()).expect("writable");
+        let (data_dir, programs) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
+        let calls = programs.path().join("calls");
+        witnesses(programs.path(), &calls);
+        let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("a path"));
+        let run = |login: &str| {
+            let section = sshd.section_with(sshd.port, &api.files(), login, "host_key");
+            let config = fs::read_to_string(api.config()).expect("readable") + &section;
+            let file = data_dir.path().join("listener.toml");
+            fs::write(&file, config).expect("writable");
+            let output = bare("run")
+                .arg("--data_dir")
+                .arg(data_dir.path().join("data"))
+                .args(["--source", "test", "--for", "2", "--video_length", "1", "--width", "160", "--height", "120"])
+                .arg("--config")
+                .arg(file)
+                .envs([("RUST_LOG", "trace"), ("PATH", &path)])
+                .output()
+                .expect("it runs");
+            let all = said(&output) + &String::from_utf8_lossy(&output.stdout);
+            (output.status.success(), all)
+        };
+        let (is_well, all) = run("ssh_password = 'not the password geheim'");
+        assert!(!is_well && all.contains("refuses this device"), "{all}");
+        assert!(!all.contains("geheim"), "{all}");
+
+        let (is_well, all) = run(&format!("ssh_password = '''{PASSWORD}'''"));
+        assert!(is_well, "{all}");
+        let called = fs::read_to_string(calls).expect("they were called");
+        assert!(called.contains("rsync --relative") && called.contains("ssh -F config"), "{called}");
+        for shown in [all, called] {
+            for secret in ["geheim", crate::api::TOKEN] {
+                assert!(!shown.contains(secret), "{secret} is shown");
+            }
         }
+        remove_scratch(&api.files());
+        assert_eq!(api.summary()["faults"], serde_json::json!([]));
+        assert!(api.summary()["frames"]["delivered"].as_u64() >= Some(2));
     }
-    remove_scratch(&api.files());
-    assert_eq!(api.summary()["faults"], serde_json::json!([]));
-    assert!(api.summary()["frames"]["delivered"].as_u64() >= Some(2));
 }

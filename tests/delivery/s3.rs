@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use listener::spool::{Dated, Item, Spool, name};
 use tempfile::tempdir;
 
@@ -128,7 +127,7 @@ fn a_long_file_goes_in_checksummed_parts() {
     let (api, moto) = (DemoApi::start(&["--storage_solution", "s3"]), Moto::start("homes"));
     let data_dir = tempdir().expect("a folder");
     let (spool, _) = Spool::open(&data_dir.path().join("spool")).expect("it opens");
-    let start = Timestamp::from_second(1_790_000_040).expect("in range");
+    let start = spool::beginning();
     let item = Item::Clip { uid: UID, start, end: start + jiff::SignedDuration::from_secs(20) };
     let content: Vec<u8> = (0..20_000_000u32).map(|n| (n ^ (n >> 9)) as u8).collect();
     spool.admit_bytes(Dated::known(item.clone()), &content).expect("kept");

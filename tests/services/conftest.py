@@ -11,7 +11,14 @@ from machine import Machine
 def pytest_addoption(parser):
     for name in ("--base", "--package", "--demo-api"):
         # Whole: a disk's backing file is looked for from where the disk is.
-        parser.addoption(name, required=True, type=lambda path: pathlib.Path(path).resolve())
+        parser.addoption(name, type=lambda path: pathlib.Path(path).resolve())
+    parser.addoption("--skip-all", metavar="WHY", help="where there can be no such machine")
+
+
+def pytest_collection_modifyitems(config, items):
+    if why := config.getoption("--skip-all"):
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(scope="session")

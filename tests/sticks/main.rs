@@ -1,8 +1,7 @@
-//! `listener provision` on real sticks (images of real file systems on loop devices, which needs root) and on folders.
+//! `listener provision` on folders, and on real sticks where there are loop devices.
 
-mod attacks;
 mod boot;
-mod image;
+mod needs_loop_devices;
 mod taken;
 
 use std::fs;

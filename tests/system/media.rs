@@ -11,6 +11,9 @@ pub type Bounds = (f64, f64);
 
 const RATE_HZ: u32 = 16_000;
 
+/// Recordings of real speakers, beside the project. Tests that read them are in modules called `needs_shared_speech`.
+pub const SHARED_SPEECH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/speech");
+
 /// What is said: sentences without a pause inside that would end an utterance.
 const SENTENCES: [&str; 4] =
     ["good morning how are you", "please tell me the time", "turn the light off now", "thank you very much"];

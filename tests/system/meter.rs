@@ -2,12 +2,13 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
+use rustix::process::Signal;
 use tempfile::tempdir;
 
 use crate::media;
-use crate::process::{bare, said};
+use crate::process::{bare, said, signal};
 
 /// The colour of spans in a plot.
 const UTTERANCE: &str = "#2E9E4F";
@@ -46,16 +47,16 @@ fn a_meter_that_follows_the_room_shows_its_floor_and_its_present_threshold() {
 
 #[test]
 fn a_meter_that_is_told_to_stop_prints_its_number_and_ends_well() {
-    for signal in ["-INT", "-TERM"] {
+    for stop in [Signal::INT, Signal::TERM] {
         let mut meter = bare("meter");
         meter.args(["--source", "test"]).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut meter = meter.spawn().expect("it runs");
         let mut out = BufReader::new(meter.stdout.take().expect("piped"));
         let mut printed = String::new();
         out.read_line(&mut printed).expect("a line");
-        assert!(Command::new("kill").args([signal, &meter.id().to_string()]).status().expect("kill runs").success());
+        signal(&meter, stop);
         out.read_to_string(&mut printed).expect("text");
-        assert!(meter.wait().expect("it ends").success(), "{signal}");
+        assert!(meter.wait().expect("it ends").success(), "{stop:?}");
         assert!(suggested(&printed) >= 1.0, "{printed}");
     }
 }

@@ -8,11 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use rustix::process::Signal;
 use tempfile::tempdir;
 
 use crate::api::DemoApi;
 use crate::media;
-use crate::process::listener;
+use crate::process::{listener, signal};
 
 const CHUNK: Duration = Duration::from_millis(20);
 const CHUNK_SAMPLES: usize = 320;
@@ -152,8 +153,8 @@ fn a_microphone_is_waited_for_at_the_start_and_when_it_is_unplugged_with_one_lin
     let speaker = thread::spawn(move || speak(plugged_in, Vec::new()));
     said.wait_for("microphone: recording", 1);
 
-    let stop = Command::new("kill").arg(listener.id().to_string()).status().expect("kill runs");
-    assert!(stop.success() && listener.wait().expect("it ends").success());
+    signal(&listener, Signal::TERM);
+    assert!(listener.wait().expect("it ends").success());
     speaker.join().expect("nobody listens any more");
     let said = said.of_the_microphone();
     let missing = "no microphone \"recording\"; plug it in";

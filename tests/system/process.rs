@@ -1,7 +1,9 @@
 //! The listener, started for one test.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::api::DemoApi;
 
@@ -20,14 +22,13 @@ pub fn bare(command: &str) -> Command {
     listener
 }
 
+/// Sends a signal, as a terminal or a service manager does.
+pub fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("it runs");
+}
+
 /// What runs a command in user and mount namespaces of its own, where it may mount; needs no rights.
 pub const IN_NAMESPACE: [&str; 4] = ["unshare", "--user", "--map-root-user", "--mount"];
-
-/// Whether this machine allows that.
-pub fn namespaces_are_allowed() -> bool {
-    let tried = Command::new(IN_NAMESPACE[0]).args(&IN_NAMESPACE[1..]).arg("true").output();
-    tried.is_ok_and(|output| output.status.success())
-}
 
 /// Standard error, for messages of failed assertions and for what a user reads.
 pub fn said(output: &Output) -> String {

@@ -6,6 +6,9 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use listener::spool::name::{self, Stamp};
+use listener::spool::{Item, ItemName, Kind};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -115,13 +118,26 @@ fn all_has_arrived_once(api: &DemoApi, data_dir: &Path, ever_finished: &BTreeSet
     assert_eq!(summary["utterances"]["files"], summary["utterances"]["delivered"], "seed {seed}: {summary:#}");
     assert_eq!(summary["clips"]["delivered"].as_u64(), Some(clips.len() as u64), "seed {seed}: {summary:#}");
     assert_eq!(summary["clips"]["files"], summary["clips"]["delivered"], "seed {seed}: {summary:#}");
+    assert_eq!(summary["frames"]["files"], summary["frames"]["delivered"], "seed {seed}: {summary:#}");
     // What was seen finished in the spool between two runs has arrived.
-    let arrived = |name: &String| {
-        let fields: Vec<&str> = name.split('_').collect();
-        let uid = uuid::Uuid::parse_str(fields[3]).expect("a run").to_string();
-        fields[0] != "utterance" || sounds.contains_key(&format!("{uid}-{}", fields[2]))
+    let arrived = |text: &String| {
+        let item = ItemName::parse(text).expect("the name of an item");
+        let Stamp::Utc(us) = item.stamp() else { panic!("{text}: this machine does not know the time") };
+        let (uid, start) = (item.run(), Timestamp::from_microsecond(us).expect("in range"));
+        match item.kind() {
+            Kind::Utterance => sounds.contains_key(&format!("{uid}-{}", text.split('_').nth(2).expect("a number"))),
+            Kind::Clip => {
+                clips.contains_key(&format!("{uid}-{}", name::api_file(&Item::Clip { uid, start, end: start })))
+            }
+            Kind::Picture => api.files().join(name::data_path(&Item::Picture { uid, taken: start })).is_file(),
+        }
     };
     let lost: Vec<&String> = ever_finished.iter().filter(|name| !arrived(name)).collect();
     assert!(lost.is_empty(), "seed {seed}: {lost:?}");
-    assert!(!ever_finished.is_empty());
+    for kind in [Kind::Utterance, Kind::Clip, Kind::Picture] {
+        assert!(
+            ever_finished.iter().any(|name| name.starts_with(&format!("{kind}_"))),
+            "seed {seed}: no {kind} was seen"
+        );
+    }
 }

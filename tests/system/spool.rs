@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::api::DemoApi;
-use crate::process::{bare, listener, said};
+use crate::process::{bare, listener, said, signal};
 
 fn spool(data_dir: &Path, arguments: &[&str]) -> (bool, String) {
     let output = bare("spool").args(arguments).arg("--data_dir").arg(data_dir).output().expect("it runs");
@@ -86,6 +87,6 @@ fn what_waits_and_what_was_refused_is_shown_and_put_back() {
     let (is_well, printed) = spool(data_dir.path(), &["retry"]);
     assert!(is_well && printed.contains("1 refused") && printed.contains("0 and 0 now"), "{printed}");
     assert_eq!(files(&data_dir.path().join("spool/refused")), Vec::<PathBuf>::new());
-    let stopped = Command::new("kill").arg(running.id().to_string()).status().expect("kill runs");
-    assert!(stopped.success() && running.wait().expect("it ends").success());
+    signal(&running, Signal::TERM);
+    assert!(running.wait().expect("it ends").success());
 }

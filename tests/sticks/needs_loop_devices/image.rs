@@ -29,24 +29,8 @@ pub fn run(program: &str, args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
-/// Whether this machine lets tests make sticks of a kind; if not, why is said.
-pub fn can_have(kind: &str) -> bool {
-    let is_root = fs::metadata("/proc/self").is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0);
-    let has_loops = Path::new("/dev/loop-control").exists();
-    // The kernel loads what it has by itself, where it has modules.
-    let _ = Command::new("/sbin/modprobe").arg(kind).output();
-    let knows = fs::read_to_string("/proc/filesystems").expect("procfs").lines().any(|line| line.trim() == kind);
-    for (has, what) in [(is_root, "root"), (has_loops, "loop devices"), (knows, "this file system in the kernel")] {
-        if !has {
-            eprintln!("SKIPPED: no {kind} stick is tried: that needs {what}");
-            return false;
-        }
-    }
-    true
-}
-
 impl Stick {
-    /// A new stick of so many MiB, with what `fill` puts onto it.
+    /// A new stick of 64 MiB, with what `fill` puts onto it.
     pub fn new(kind: &str, fill: impl FnOnce(&Path)) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let image = dir.path().join("image");
