@@ -55,6 +55,7 @@ def stages(lacking, is_amd64=platform.machine() == "x86_64"):
     return [
         check("formatting", "cargo", "fmt", "--check", is_quick=True),
         check("shell scripts", "shellcheck", "--shell=sh", *shell_scripts(), is_quick=True),
+        check("dependencies", "scripts/lib/dependencies.sh", is_quick=True),
         pytest("tests of scripts", *python, "tests/card_writing", "tests/counting", is_quick=True),
         check("lints", *clippy, "--all-targets", "--all-features", *strict, is_quick=True),
         check("lints without devices", *clippy, "--no-default-features", "--lib", *strict, is_quick=True),
@@ -66,6 +67,7 @@ def stages(lacking, is_amd64=platform.machine() == "x86_64"):
         nextest("the library for arm64", "default", "scripts/lib/test_aarch64.sh", "library", prefix="arm64 "),
         check("the program for arm64 beside Debian 12", "scripts/lib/test_aarch64.sh", "bookworm"),
         check("the program for arm64 beside Debian 13", "scripts/lib/test_aarch64.sh", "trixie"),
+        check("instruction counts", "scripts/bench", "counts"),
         pytest("the package and its services", "scripts/system-test"),
         pytest("the image on an emulated box", "scripts/hw-test"),
     ]
