@@ -222,6 +222,30 @@ pub const MAX_API_STRING_CHARS: usize = 100;
 /// rare enough to cost nothing.
 pub const DEVICE_RETRY: Duration = Duration::from_secs(2);
 
+/// A pipe whose writer has still to start is waited for this long.
+pub const FILE_LOOK: Duration = Duration::from_secs(30);
+
+/// A file of which nothing is read and nothing comes for this long, though all that came was taken, gives nothing more. A card
+/// that is busy pauses for less.
+pub const FILE_STALL: Duration = Duration::from_secs(8);
+
+/// decodebin may lose what a file begins with, or that it cannot be played: once in some hundred times, more often on a busy
+/// machine.
+pub const FILE_TRIES: u32 = 6;
+
+/// A file of which nothing is read for this long while it is opened is opened again.
+pub const FILE_SILENT: Duration = Duration::from_secs(1);
+
+/// Samples a second of a file's sound: speech cannot be made out below, and no converter reaches more. A resampler's tables
+/// grow with the rate.
+pub const FILE_RATE_HZ: RangeInclusive<i32> = 1_000..=768_000;
+
+/// What GStreamer handles of sound's channels.
+pub const FILE_CHANNELS: RangeInclusive<i32> = 1..=64;
+
+/// Either side of a film's pictures: a frame of the largest takes 100 MB.
+pub const FILE_PICTURE_PX: RangeInclusive<i32> = 1..=8_192;
+
 /// No sound for this long from an open microphone means that it hangs.
 pub const SOUND_STALL: Duration = Duration::from_secs(5);
 

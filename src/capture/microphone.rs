@@ -20,8 +20,20 @@ const FIRST: [&str; 7] = [SERVER, "pipewire", DEFAULT, "sysdefault", CARD, "hw",
 /// Converters that ALSA and its plugins list as if they were devices.
 const NO_MICROPHONE: [&str; 7] = ["null", "lavrate", "samplerate", "speexrate", "speex", "upmix", "vdownmix"];
 
+/// More channels than this no card has; a converter claims thousands.
+const MOST_CHANNELS: u32 = 32;
+
 /// So many microphones are named in a line; more are not read.
 const NAMED: usize = 5;
+
+/// How many channels to open a microphone with, whose hardware gives `native` of them at least, as far as is known. They are
+/// mixed by what is in them, which a sound server would not do: it is asked for two.
+pub(super) fn channels(name: &str, native: Option<u32>) -> u32 {
+    let is_server =
+        [SERVER, "pipewire"].iter().any(|server| name == *server || name.starts_with(&format!("{server}:")));
+    let least = if is_server { 2 } else { 1 };
+    native.filter(|native| *native <= MOST_CHANNELS).unwrap_or(least).max(least)
+}
 
 /// Why a microphone fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 #[cfg(feature = "device")]
 pub mod alsa;
 pub mod camera;
+pub mod channels;
 pub mod encoder;
 #[cfg(feature = "device")]
 pub mod gstreamer;
@@ -12,7 +13,9 @@ mod losses;
 #[cfg(feature = "device")]
 mod microphone;
 pub mod mute;
+pub mod orientation;
 pub mod pipeline;
+pub mod retime;
 pub mod run;
 pub mod schedule;
 #[cfg(feature = "device")]
@@ -25,6 +28,7 @@ pub mod timeline;
 pub mod v4l;
 #[cfg(feature = "device")]
 pub mod watch;
+pub mod wav;
 
 use std::path::PathBuf;
 

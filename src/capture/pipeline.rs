@@ -6,10 +6,13 @@
 //! ```
 
 use std::fmt;
+use std::time::Duration;
 
 use super::camera::{Choice, PixelSource};
 use super::encoder::Encoder;
+use super::orientation::Direction;
 use crate::config::VideoConfig;
+use crate::limits::SAMPLE_RATE_HZ;
 use crate::supervise::Memory;
 
 /// Encoded frames that may wait while a clip is being closed: a few seconds' worth.
@@ -17,6 +20,9 @@ const ENCODED_IN_FLIGHT: u32 = 120;
 
 /// Pictures that may wait: some seconds' worth.
 const PICTURES_IN_FLIGHT: u32 = 8;
+
+/// Pieces of a file's sound that may wait.
+const SOUND_IN_FLIGHT: u32 = 50;
 
 /// Where pictures come from, live.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,13 +115,68 @@ pub struct Frames {
 
 /// From a live source to the sinks `clips` and `pictures`.
 pub fn live(source: &VideoSource, config: &VideoConfig, encoder: &str, memory: Memory) -> String {
-    let branches = branches(config, source.frames(config), encoder, false);
+    let branches = branches(config, source.frames(config), encoder, Timing::AtOnce);
     format!("{} ! {branches}", source.element(config, memory))
 }
 
-/// What every source of frames leads into. `encoder` is what [`encoder_part`] says; `keep_pace`: frames are handed out at
-/// the time they are due.
-pub fn branches(config: &VideoConfig, frames: Frames, encoder: &str, keep_pace: bool) -> String {
+/// When a sink hands out what has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timing {
+    /// As soon as it comes.
+    AtOnce,
+    /// When it is due, by a clock that is so far ahead: what comes earlier than that is handed out at once. No sink waits in its
+    /// start for the others: a stream may begin late.
+    ByClock {
+        /// How far.
+        ahead: Duration,
+    },
+}
+
+impl Timing {
+    /// How far the clock is ahead, if there is one.
+    pub fn ahead(self) -> Option<Duration> {
+        match self {
+            Self::AtOnce => None,
+            Self::ByClock { ahead } => Some(ahead),
+        }
+    }
+
+    /// In the properties of a sink.
+    fn words(self) -> String {
+        match self {
+            Self::AtOnce => "sync=false".into(),
+            Self::ByClock { ahead } => {
+                format!("sync=true async=false ts-offset=-{}", ahead.as_nanos().min(i64::MAX as u128))
+            }
+        }
+    }
+}
+
+/// What the sound of a file leads into, to the sink `sound`. Its channels stay as they are.
+pub fn file_sound(timing: Timing) -> String {
+    format!(
+        "queue name=entrance ! audioconvert ! audioresample \
+         ! audio/x-raw,format=S16LE,rate={SAMPLE_RATE_HZ},layout=interleaved \
+         ! appsink name=sound {} max-buffers={SOUND_IN_FLIGHT}",
+        timing.words()
+    )
+}
+
+/// What the pictures of a file lead into, upright, to the sinks `clips` and `pictures`.
+pub fn file_pictures(
+    config: &VideoConfig,
+    frames: Frames,
+    encoder: &str,
+    direction: Direction,
+    timing: Timing,
+) -> String {
+    let branches = branches(config, frames, encoder, timing);
+    format!("queue name=entrance ! videoconvert ! videoflip video-direction={} ! {branches}", direction.name())
+}
+
+/// What every source of frames leads into. `encoder` is what [`encoder_part`] says.
+pub fn branches(config: &VideoConfig, frames: Frames, encoder: &str, timing: Timing) -> String {
+    let timing = timing.words();
     // Only where there are too many: of frames whose time stamps were rounded, videorate would take some for surplus.
     let thinned = if frames.rate > f64::from(config.frame_rate) + 0.5 {
         let caps = if frames.are_jpeg { "image/jpeg" } else { "video/x-raw" };
@@ -128,8 +189,8 @@ pub fn branches(config: &VideoConfig, frames: Frames, encoder: &str, keep_pace: 
     format!(
         "{thinned}tee name=frames \
          frames. ! queue ! {decoded}{encoder} ! h264parse ! video/x-h264,stream-format=avc,alignment=au \
-         ! appsink name=clips sync={keep_pace} max-buffers={ENCODED_IN_FLIGHT} \
-         frames. ! queue name=picture ! {picture}appsink name=pictures sync={keep_pace} max-buffers={PICTURES_IN_FLIGHT}"
+         ! appsink name=clips {timing} max-buffers={ENCODED_IN_FLIGHT} \
+         frames. ! queue name=picture ! {picture}appsink name=pictures {timing} max-buffers={PICTURES_IN_FLIGHT}"
     )
 }
 

@@ -105,6 +105,7 @@ fn pictures(config: &VideoConfig, outlets: &Outlets) -> JoinHandle<()> {
 }
 
 fn from_file(file: File, config: &Config, outlets: &Outlets) -> Vec<JoinHandle<()>> {
+    file.missing.into_iter().for_each(|fault| (outlets.tell)(Event::Fault(fault)));
     let settings = config.audio.settings;
     let sound = file.sound.map(|mut sound| {
         stage(Part::Microphone, OnFailure::GiveUp, outlets, move |outlets| Ok(hear(&mut sound, settings, outlets)?))
@@ -112,7 +113,11 @@ fn from_file(file: File, config: &Config, outlets: &Outlets) -> Vec<JoinHandle<(
     let watch = Watch::new(&config.video, outlets.uid, Arc::clone(&outlets.clock));
     let pictures = file.video.map(|video| {
         stage(Part::Camera, OnFailure::GiveUp, outlets, move |outlets| {
-            watch.see(&video, outlets).map_err(|stopped| SourceError(stopped.trouble.to_string()).into())
+            let seen = watch.see(&video, outlets).map_err(|stopped| SourceError(stopped.trouble.to_string()))?;
+            match seen || outlets.stop.load(Ordering::Relaxed) {
+                true => Ok(()),
+                false => Err(video.nothing_seen().into()),
+            }
         })
     });
     sound.into_iter().chain(pictures).collect()

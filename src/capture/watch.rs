@@ -79,9 +79,9 @@ impl Watch {
         let opened = opened.map_err(|trouble| Stopped { trouble, ran: None });
         let (trouble, ran) = match opened.and_then(|video| self.see(&video, outlets)) {
             Err(Stopped { trouble, ran }) => (trouble, ran),
-            Ok(()) if outlets.stop.load(Ordering::Relaxed) => return Ok(()),
+            Ok(_) if outlets.stop.load(Ordering::Relaxed) => return Ok(()),
             // Unplugged, a camera may end its pipeline as a film would. What it gave before is no reason not to share again.
-            Ok(()) => (Trouble::Camera("the pictures have ended".into()), Some(Duration::ZERO)),
+            Ok(_) => (Trouble::Camera("the pictures have ended".into()), Some(Duration::ZERO)),
         };
         match self.ladder.after(&trouble, ran, plan.memory == Memory::Shared) {
             Remedy::Rebuild => Err(Retry::AtOnce(format!("{trouble}; trying again"))),
@@ -89,8 +89,11 @@ impl Watch {
         }
     }
 
-    /// Records what a pipeline gives.
-    pub fn see(&self, video: &Video, outlets: &Outlets) -> Result<(), Stopped> {
+    /// Records what a pipeline gives; says whether that was anything.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn see(&self, video: &Video, outlets: &Outlets) -> Result<bool, Stopped> {
         let told = AtomicBool::new(false);
         // The two appsinks are taken from by two threads, and a channel's sender is not shared between threads.
         let keep = Mutex::new(outlets.keep.clone());
@@ -116,7 +119,8 @@ impl Watch {
                 }
             },
             stop: &outlets.stop,
-        })
+        })?;
+        Ok(told.load(Ordering::Relaxed))
     }
 }
 

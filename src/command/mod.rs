@@ -143,5 +143,10 @@ fn configure(command: &Command) -> anyhow::Result<Config> {
 fn record(job: Job, stop: &AtomicBool) -> anyhow::Result<bool> {
     let summary = daemon::run(job, Arc::new(SystemClock), stop)?;
     log::info!("{summary}");
+    anyhow::ensure!(
+        summary.stopped || summary.missed.is_empty(),
+        "not all of it was recorded: {}",
+        summary.missed.join("; ")
+    );
     Ok(summary.is_complete())
 }

@@ -74,13 +74,18 @@ pub struct Summary {
     pub waiting: Vec<(Kind, usize)>,
     /// Whether a signal ended it.
     pub stopped: bool,
+    /// What of a recorded file was not heard or seen, and why.
+    pub missed: Vec<String>,
 }
 
 impl Summary {
     /// Whether nothing was left to do: told to stop, or all was recorded and delivered.
     pub fn is_complete(&self) -> bool {
         let lost = |kind: &Kind| self.progress.tally(*kind).dropped + self.progress.tally(*kind).refused > 0;
-        self.stopped || (self.waiting.iter().all(|(_, waiting)| *waiting == 0) && !Kind::ALL.iter().any(lost))
+        self.stopped
+            || (self.missed.is_empty()
+                && self.waiting.iter().all(|(_, waiting)| *waiting == 0)
+                && !Kind::ALL.iter().any(lost))
     }
 }
 
@@ -144,7 +149,9 @@ pub fn run(mut job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Re
     view.take_in(&reports);
     view.finish();
     let waiting = Kind::ALL.map(|kind| (kind, spool.waiting(kind))).into();
-    Ok(Summary { progress: view.progress, waiting, stopped: stop.load(Ordering::Relaxed) })
+    let sources = [Part::Microphone, Part::Camera].iter().filter(|_| matches!(job.source, Source::File { .. }));
+    let missed = sources.filter_map(|part| view.progress.faults().get(part).cloned()).collect();
+    Ok(Summary { progress: view.progress, waiting, stopped: stop.load(Ordering::Relaxed), missed })
 }
 
 fn log_found(found: Found) {

@@ -10,6 +10,7 @@ mod journal;
 mod media;
 mod meter;
 mod microphone;
+mod odd;
 mod process;
 mod slow;
 mod spool;

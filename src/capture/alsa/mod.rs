@@ -19,6 +19,7 @@ use rustix::io::Errno;
 
 pub use self::open::{Opener, list};
 use self::open::{errno, quietly, told};
+use super::channels::Mixer;
 use super::losses::LossReport;
 use super::microphone::{Trouble, trouble};
 use super::stamp::{Now, StampClock, Status, time_of_first};
@@ -33,15 +34,9 @@ const NOT_YET: Duration = Duration::from_millis(5);
 /// What a chunk holds before it is read. A PCM of the type `file` says that it has filled all of a chunk even at the
 /// end of its file, and when a pipe held less (alsa-lib 1.2.8 to 1.2.16, `pcm_file.c`, `snd_pcm_file_readi`); what
 /// still looks like this was not written. Noise, so that no sound is taken for it.
-const UNTOUCHED: [i16; LONGEST_CHUNK_SAMPLES] = {
-    let mut noise = [0; LONGEST_CHUNK_SAMPLES];
-    let mut i = 0;
-    while i < LONGEST_CHUNK_SAMPLES {
-        noise[i] = ((i as u32 + 1).wrapping_mul(0x9E37_79B9) >> 16) as i16;
-        i += 1;
-    }
-    noise
-};
+fn untouched(samples: usize) -> Vec<i16> {
+    (1..=samples as u32).map(|i| (i.wrapping_mul(0x9E37_79B9) >> 16) as i16).collect()
+}
 
 /// Fewer samples than this at the end of a read may look untouched by chance; eight do so once in 2^128.
 const LEAST_UNTOUCHED: usize = 8;
@@ -51,6 +46,9 @@ const LEAST_UNTOUCHED: usize = 8;
 pub struct Microphone {
     name: String,
     pcm: PCM,
+    mixer: Mixer,
+    /// What a chunk of all its channels holds before it is read.
+    untouched: Vec<i16>,
     clock: Arc<dyn Clock>,
     stamps: StampClock,
     is_stamped: Option<bool>,
@@ -69,9 +67,11 @@ impl Microphone {
     }
 
     /// A microphone that has just been started.
-    fn started(name: &str, pcm: PCM, stamps: StampClock, clock: Arc<dyn Clock>) -> Self {
+    fn started(name: &str, pcm: PCM, channels: u32, stamps: StampClock, clock: Arc<dyn Clock>) -> Self {
         let (name, losses) = (name.to_owned(), LossReport::default());
-        Self { name, pcm, clock, stamps, is_stamped: None, overruns: 0, losses }
+        let mixer = Mixer::new(channels as usize);
+        let untouched = untouched(LONGEST_CHUNK_SAMPLES * mixer.channels());
+        Self { name, pcm, mixer, untouched, clock, stamps, is_stamped: None, overruns: 0, losses }
     }
 
     /// What ALSA calls it.
@@ -91,7 +91,7 @@ impl Microphone {
         thread::sleep(Duration::from_secs(1) * samples / SAMPLE_RATE_HZ);
     }
 
-    /// Waits for samples and takes what there is. `None` when the microphone hangs.
+    /// Waits for frames and takes what there is; says how many. `None` when the microphone hangs.
     fn take(&self, into: &mut [i16], give_up: Duration) -> alsa::Result<Option<usize>> {
         loop {
             let left = give_up.saturating_sub(self.clock.monotonic());
@@ -164,12 +164,15 @@ impl SoundSource for Microphone {
         let give_up = self.clock.monotonic() + SOUND_STALL;
         let samples = samples.min(LONGEST_CHUNK_SAMPLES);
         self.sleep_through(samples);
-        let mut chunk = SoundChunk { captured: Timestamp::default(), samples: UNTOUCHED[..samples].to_vec() };
-        let (mut filled, mut went_on) = (0, false);
+        let channels = self.mixer.channels();
+        let mut interleaved = self.untouched[..samples * channels].to_vec();
+        // In frames, of which the mix has a sample each.
+        let (mut filled, mut went_on, mut captured) = (0, false, Timestamp::default());
         while filled < samples {
-            let rest = &mut chunk.samples[filled..];
+            let from = filled * channels;
+            let rest = &mut interleaved[from..];
             match self.take(rest, give_up) {
-                Ok(Some(claimed)) => match written(&rest[..claimed], &UNTOUCHED[filled..]) {
+                Ok(Some(claimed)) => match written(&rest[..claimed * channels], &self.untouched[from..]) / channels {
                     0 => break,
                     frames => filled += frames,
                 },
@@ -184,10 +187,10 @@ impl SoundSource for Microphone {
                 }
                 Err(error) => return Err(told(&self.name, error)),
             }
-            chunk.captured = self.time_of_first(filled);
+            captured = self.time_of_first(filled);
         }
-        chunk.samples.truncate(filled);
-        Ok((filled > 0).then_some(chunk))
+        let samples = self.mixer.mix(&interleaved[..filled * channels]);
+        Ok((filled > 0).then_some(SoundChunk { captured, samples }))
     }
 }
 

@@ -12,7 +12,9 @@ use alsa::{Direction, Output, ValueOr};
 use rustix::io::Errno;
 
 use super::Microphone;
-use crate::capture::microphone::{Known, Trouble, arranged, instead, is_passed_over, missing, taken, trouble};
+use crate::capture::microphone::{
+    Known, Trouble, arranged, channels, instead, is_passed_over, missing, taken, trouble,
+};
 use crate::capture::stamp::{BUFFER_SAMPLES, StampClock};
 use crate::capture::{MicrophoneInfo, SourceError};
 use crate::clock::Clock;
@@ -83,12 +85,12 @@ impl Opener {
     }
 
     fn start(&self, name: &str) -> alsa::Result<Microphone> {
-        let (pcm, stamps) = quietly(|| {
-            let (pcm, stamps) = open_converting(name)?;
-            pcm.start().map(|()| (pcm, stamps))
+        let Opened { pcm, channels, stamps } = quietly(|| {
+            let opened = open_converting(name)?;
+            opened.pcm.start().map(|()| opened)
         })?;
-        log::debug!("microphone {name:?}: time stamps by the clock {stamps:?} are asked for");
-        Ok(Microphone::started(name, pcm, stamps, Arc::clone(&self.clock)))
+        log::debug!("microphone {name:?}: {channels} channels; time stamps by the clock {stamps:?} are asked for");
+        Ok(Microphone::started(name, pcm, channels, stamps, Arc::clone(&self.clock)))
     }
 }
 
@@ -136,12 +138,43 @@ fn names(card: Card) -> Vec<String> {
     quietly(|| [card.get_name(), card.get_longname()].into_iter().flatten().collect())
 }
 
-/// Opens a microphone as it is, or through ALSA's converter if it has another rate or more channels.
-fn open_converting(name: &str) -> alsa::Result<(PCM, StampClock)> {
-    match open_as(name) {
-        Err(error) if errno(error) == Errno::INVAL => open_as(&converting(name)),
+/// A PCM that is set up and not started.
+struct Opened {
+    pcm: PCM,
+    channels: u32,
+    stamps: StampClock,
+}
+
+/// Opens a PCM, and asks for the fewest channels that the hardware behind it gives. A converter before it gives any number, and
+/// makes one of two by adding them up, whatever is in them.
+fn open_and_ask(name: &str) -> alsa::Result<(PCM, Option<u32>)> {
+    let least = |pcm: &PCM| HwParams::any(pcm).and_then(|hardware| hardware.get_channels_min()).ok();
+    let pcm = open_pcm(name)?;
+    let info = pcm.info().ok().map(|info| (info.get_card(), info.get_device()));
+    let Some((card @ 0.., device)) = info else {
+        let native = least(&pcm);
+        return Ok((pcm, native));
+    };
+    // The card cannot be opened twice.
+    drop(pcm);
+    let native = open_pcm(&format!("hw:{card},{device}")).ok().and_then(|pcm| least(&pcm));
+    Ok((open_pcm(name)?, native))
+}
+
+/// Opens a microphone as it is, or through ALSA's converter if it has another rate.
+fn open_converting(name: &str) -> alsa::Result<Opened> {
+    let (pcm, native) = open_and_ask(name)?;
+    let channels = channels(name, native);
+    match set_up(pcm, channels) {
+        Err(error) if errno(error) == Errno::INVAL => set_up(open_pcm(&converting(name))?, channels),
         opened => opened,
     }
+}
+
+/// Without blocking: a busy microphone is told at once, and a read waits no longer than `wait`.
+fn open_pcm(name: &str) -> alsa::Result<PCM> {
+    let name = CString::new(name).map_err(|_| alsa::Error::new("open", Errno::NOENT.raw_os_error()))?;
+    PCM::open(&name, Direction::Capture, true)
 }
 
 /// The name of ALSA's converter before a microphone (alsa-lib: `alsa.conf`, `pcm.plug`; escapes: `conf.c`,
@@ -150,15 +183,12 @@ fn converting(name: &str) -> String {
     format!("plug:SLAVE='{}'", name.replace('\\', r"\\").replace('\'', r"\'"))
 }
 
-fn open_as(name: &str) -> alsa::Result<(PCM, StampClock)> {
-    let name = CString::new(name).map_err(|_| alsa::Error::new("open", Errno::NOENT.raw_os_error()))?;
-    // Without blocking: a busy microphone is told at once, and a read waits no longer than `wait`.
-    let pcm = PCM::open(&name, Direction::Capture, true)?;
+fn set_up(pcm: PCM, channels: u32) -> alsa::Result<Opened> {
     let stamps = {
         let hardware = HwParams::any(&pcm)?;
         hardware.set_access(Access::RWInterleaved)?;
         hardware.set_format(Format::s16())?;
-        hardware.set_channels(1)?;
+        hardware.set_channels(channels)?;
         hardware.set_rate(SAMPLE_RATE_HZ, ValueOr::Nearest)?;
         hardware.set_buffer_size_near(BUFFER_SAMPLES as Frames)?;
         hardware.set_period_size_near(CHUNK_SAMPLES as Frames, ValueOr::Nearest)?;
@@ -174,7 +204,7 @@ fn open_as(name: &str) -> alsa::Result<(PCM, StampClock)> {
             _ => StampClock::Unknown,
         }
     };
-    Ok((pcm, stamps))
+    Ok(Opened { pcm, channels, stamps })
 }
 
 pub(super) fn errno(error: alsa::Error) -> Errno {

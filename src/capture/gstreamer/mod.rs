@@ -8,9 +8,12 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: GStreamer")]
 
 mod clip;
+mod decoder;
 mod encoder;
 mod file;
+mod input;
 mod libcamera;
+mod retime;
 mod video;
 
 use std::time::Duration;
@@ -48,19 +51,35 @@ impl Pipeline {
     }
 
     fn play(&self) -> Result<(), SourceError> {
-        self.0.set_state(gst::State::Playing).map(drop).map_err(|_| {
-            let cause = self.error().unwrap_or_else(|| "GStreamer does not say why".into());
-            SourceError(cause)
-        })
+        self.0.set_state(gst::State::Playing).map(drop).map_err(|_| self.cause())
+    }
+
+    /// Opens its devices and files, and lets data come as far as the sinks.
+    fn pause(&self) -> Result<(), SourceError> {
+        self.0.set_state(gst::State::Paused).map(drop).map_err(|_| self.cause())
+    }
+
+    /// Waits for its end.
+    fn is_over(&self, longest: Duration) -> Result<bool, SourceError> {
+        let Some(bus) = self.0.bus() else { return Ok(true) };
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        let message = bus.timed_pop_filtered(gst::ClockTime::try_from(longest).ok(), &ends);
+        match message.as_ref().and_then(describe) {
+            Some(error) => Err(SourceError(error)),
+            None => Ok(message.is_some()),
+        }
+    }
+
+    fn cause(&self) -> SourceError {
+        SourceError(self.error().unwrap_or_else(|| "GStreamer does not say why".into()))
     }
 
     fn element(&self, name: &str) -> Result<gst::Element, SourceError> {
-        self.0.by_name(name).ok_or_else(|| SourceError(format!("the pipeline has no element {name}")))
+        element(self.0.upcast_ref(), name)
     }
 
     fn appsink(&self, name: &str) -> Result<gst_app::AppSink, SourceError> {
-        let sink = self.element(name)?.downcast();
-        sink.map_err(|_| SourceError(format!("{name} is no appsink")))
+        appsink(self.0.upcast_ref(), name)
     }
 
     /// Like [`Pipeline::play`], for one that has a camera.
@@ -92,6 +111,14 @@ impl Pipeline {
     }
 }
 
+fn element(bin: &gst::Bin, name: &str) -> Result<gst::Element, SourceError> {
+    bin.by_name(name).ok_or_else(|| SourceError(format!("the pipeline has no element {name}")))
+}
+
+fn appsink(bin: &gst::Bin, name: &str) -> Result<gst_app::AppSink, SourceError> {
+    element(bin, name)?.downcast().map_err(|_| SourceError(format!("{name} is no appsink")))
+}
+
 impl Drop for Pipeline {
     fn drop(&mut self) {
         // Nothing is left to be done about a pipeline that cannot even stop.
@@ -102,7 +129,11 @@ impl Drop for Pipeline {
 /// An error message in its own words, followed by the detail that names the device or file.
 fn describe(message: &gst::Message) -> Option<String> {
     let gst::MessageView::Error(error) = message.view() else { return None };
-    let detail = error.debug().and_then(|debug| debug.lines().last().map(str::to_owned));
+    // Without a detail its last line is that of the place in GStreamer's source, which ends with the path of the element.
+    let detail = error.debug().and_then(|debug| {
+        let last = debug.lines().last()?;
+        Some(if last.contains(" (): /") { last.rsplit('/').next()?.trim_end_matches(':') } else { last }.to_owned())
+    });
     let text = error.error().message().trim_end_matches('.').to_owned();
     Some(detail.map_or(text.clone(), |detail| format!("{text} ({detail})")))
 }

@@ -20,7 +20,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::clip::ClipWriter;
-use super::{Pipeline, running_time};
+use super::decoder::Patience;
+use super::file::Reading;
+use super::{Pipeline, appsink, running_time};
 use crate::capture::pipeline::{self, VideoSource};
 use crate::capture::run::Run;
 use crate::capture::schedule::{Clips, Cut, KeyFrames, Pictures, frame_length};
@@ -41,14 +43,33 @@ const LIVE_REST: Duration = Duration::from_millis(200);
 /// A stream of pictures on its way to clips and pictures.
 #[derive(Debug)]
 pub struct Video {
+    taps: Taps,
+    /// Between two looks for encoded frames; a file that is played without pacing is not kept waiting.
+    rest: Duration,
+    config: VideoConfig,
+    origin: Origin,
+}
+
+/// What gives the pictures, and says what is wrong with them.
+#[derive(Debug)]
+enum Origin {
+    Live(Pipeline),
+    File(Arc<Reading>),
+}
+
+/// Where a pipeline that holds what [`pipeline::branches`] describes is listened in on.
+#[derive(Debug, Clone)]
+pub(super) struct Taps {
     clips: gst_app::AppSink,
     pictures: gst_app::AppSink,
     encoder_input: Arc<AtomicU64>,
-    /// Between two looks for encoded frames; a file that is played without pacing is not kept waiting.
-    rest: Duration,
     timeline: Arc<Mutex<Timeline>>,
-    config: VideoConfig,
-    pipeline: Arc<Pipeline>,
+}
+
+/// A clock that the time line follows, and the pipeline whose running time it is.
+pub(super) struct Followed {
+    pub clock: Arc<dyn Clock>,
+    pub pipeline: gst::glib::WeakRef<gst::Pipeline>,
 }
 
 /// Where recordings go.
@@ -96,29 +117,57 @@ impl Video {
         // V4L2 stamps frames with CLOCK_MONOTONIC, which is this clock.
         pipeline.0.use_clock(Some(&gst::SystemClock::obtain()));
         let timeline = Arc::new(Mutex::new(Timeline::starting_at(clock.now())));
-        let video = Self::tap(Arc::new(pipeline), timeline, config, Some(clock)).map_err(not_built)?;
-        video.pipeline.start()?;
+        let video = Self::live(pipeline, timeline, config, clock).map_err(not_built)?;
+        if let Origin::Live(pipeline) = &video.origin {
+            pipeline.start()?;
+        }
         Ok(video)
     }
 
-    /// Taps a pipeline that holds what [`pipeline::branches`] describes. With a clock, the time line follows it.
-    pub(super) fn tap(
-        pipeline: Arc<Pipeline>,
+    /// The pictures of a live pipeline, whose time line follows the clock.
+    fn live(
+        pipeline: Pipeline,
         timeline: Arc<Mutex<Timeline>>,
         config: &VideoConfig,
-        clock: Option<Arc<dyn Clock>>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
-        let element = pipeline.element("encoder")?;
+        let followed = Followed { clock, pipeline: pipeline.0.downgrade() };
+        let taps = Taps::on(pipeline.0.upcast_ref(), timeline, config, Some(followed))?;
+        Ok(Self { taps, rest: LIVE_REST, config: config.clone(), origin: Origin::Live(pipeline) })
+    }
+
+    /// The pictures of a file.
+    pub(super) fn of_file(taps: Taps, config: &VideoConfig, reading: Arc<Reading>) -> Self {
+        Self { taps, rest: Duration::ZERO, config: config.clone(), origin: Origin::File(reading) }
+    }
+
+    /// That a file had pictures and none was seen.
+    pub fn nothing_seen(&self) -> SourceError {
+        match &self.origin {
+            Origin::Live(_) => SourceError("no picture came".into()),
+            Origin::File(reading) => reading.nothing_seen(),
+        }
+    }
+}
+
+impl Taps {
+    /// On a bin that holds what [`pipeline::branches`] describes.
+    pub(super) fn on(
+        bin: &gst::Bin,
+        timeline: Arc<Mutex<Timeline>>,
+        config: &VideoConfig,
+        followed: Option<Followed>,
+    ) -> Result<Self, SourceError> {
+        let element = super::element(bin, "encoder")?;
         let encoder = sink_pad(&element)?;
         let encoder_input = count(&encoder);
-        let rest = clock.as_ref().map_or(Duration::ZERO, |_| LIVE_REST);
         let weak_element = element.downgrade();
         let mut key_frames = KeyFrames::every(config.video_length_s);
-        let (weak, line) = (pipeline.0.downgrade(), Arc::clone(&timeline));
+        let line = Arc::clone(&timeline);
         on_frame(&encoder, move |pad, running| {
             let mut line = line.lock().expect("no panic while held");
-            if let (Some(clock), Some(pipeline)) = (&clock, weak.upgrade())
-                && let Some(base_time) = pipeline.base_time()
+            if let Some(Followed { clock, pipeline }) = &followed
+                && let Some(base_time) = pipeline.upgrade().and_then(|pipeline| pipeline.base_time())
             {
                 let zero_of_monotonic = clock.wall_minus_monotonic();
                 let epoch = jiff::Timestamp::UNIX_EPOCH + (zero_of_monotonic + signed(base_time.into()));
@@ -135,24 +184,19 @@ impl Video {
             Keep::Yes
         });
 
-        let picture = sink_pad(&pipeline.element("picture")?)?;
+        let picture = sink_pad(&super::element(bin, "picture")?)?;
         let mut pictures = Pictures::every(config.frame_interval_s);
         let line = Arc::clone(&timeline);
         on_frame(&picture, move |_, running| {
             let taken = line.lock().expect("no panic while held").wall(running);
             if pictures.wanted(taken) { Keep::Yes } else { Keep::No }
         });
-        Ok(Self {
-            clips: pipeline.appsink("clips")?,
-            pictures: pipeline.appsink("pictures")?,
-            encoder_input,
-            rest,
-            timeline,
-            config: config.clone(),
-            pipeline,
-        })
+        let (clips, pictures) = (appsink(bin, "clips")?, appsink(bin, "pictures")?);
+        Ok(Self { clips, pictures, encoder_input, timeline })
     }
+}
 
+impl Video {
     /// Records until it is told to stop or the source has ended.
     ///
     /// # Errors
@@ -168,8 +212,11 @@ impl Video {
     }
 
     fn take_pictures(&self, over: &AtomicBool, desk: &Desk) {
-        while !over.load(Ordering::Relaxed) && !self.pictures.is_eos() {
-            let Some(sample) = self.pictures.try_pull_sample(LONGEST_WAIT) else { continue };
+        while !self.taps.pictures.is_eos() {
+            // What has come is still taken when the clips are over: they may have been encoded faster.
+            let Some(sample) = self.taps.pictures.try_pull_sample(LONGEST_WAIT) else {
+                if over.load(Ordering::Relaxed) { return } else { continue }
+            };
             let (Some(running), Some(buffer)) = (running_time(&sample), sample.buffer()) else { continue };
             let Ok(jpeg) = buffer.map_readable() else { continue };
             let taken = self.wall(running);
@@ -182,27 +229,27 @@ impl Video {
         let mut schedule = Clips::of(self.config.video_length_s);
         let mut open: Option<ClipWriter> = None;
         let (mut first, mut until) = (None, Duration::ZERO);
-        let mut vitals = Vitals::default();
+        let (mut vitals, mut patience) = (Vitals::default(), Patience::default());
         let result = loop {
-            if desk.stop.load(Ordering::Relaxed) || self.clips.is_eos() {
+            if desk.stop.load(Ordering::Relaxed) {
                 break Ok(());
             }
             let Some(sample) = self.next_encoded() else {
-                let hang =
-                    vitals.waited(self.rest + Duration::from(LONGEST_WAIT), self.encoder_input.load(Ordering::Relaxed));
-                match self.pipeline.trouble().or(hang) {
+                match self.trouble(&mut vitals, &mut patience) {
                     Some(trouble) => break Err(trouble),
+                    None if self.taps.clips.is_eos() => break Ok(()),
                     None => continue,
                 }
             };
             vitals.came_out();
+            patience = Patience::default();
             (desk.alive)();
             let (Some(running), Some(buffer), Some(caps)) = (running_time(&sample), sample.buffer(), sample.caps())
             else {
                 continue;
             };
             let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-            let cut = schedule.on_frame(running, is_key, &self.timeline.lock().expect("no panic while held"));
+            let cut = schedule.on_frame(running, is_key, &self.taps.timeline.lock().expect("no panic while held"));
             if cut == Cut::Begin {
                 self.close(open.take(), running, &schedule, desk);
                 let start = self.wall(running);
@@ -218,23 +265,43 @@ impl Video {
                 (desk.tell)(Seen::ClipLost(error.0));
                 open = None;
             }
-            until = running + buffer.duration().map_or(frame_length(self.config.frame_rate), Duration::from);
+            // A still picture has none, or next to none.
+            let length = buffer.duration().filter(|length| *length >= gst::ClockTime::MSECOND);
+            until = running + length.map_or(frame_length(self.config.frame_rate), Duration::from);
             first.get_or_insert(running);
         };
         self.close(open, until, &schedule, desk);
         result.map_err(|trouble| Stopped { trouble, ran: first.map(|first| until.saturating_sub(first)) })
     }
 
+    /// What is wrong, now that nothing has come for a while.
+    fn trouble(&self, vitals: &mut Vitals, patience: &mut Patience) -> Option<Trouble> {
+        let waited = self.rest + Duration::from(LONGEST_WAIT);
+        let hang = vitals.waited(waited, self.taps.encoder_input.load(Ordering::Relaxed));
+        match &self.origin {
+            Origin::Live(pipeline) => pipeline.trouble().or(hang),
+            Origin::File(reading) => {
+                // A film may show one picture for long, and an encoded one waits for its time.
+                let is_encoder = |hang: &Trouble| matches!(hang, Trouble::Encoder(_)) && !reading.decoder.is_early();
+                let hang = hang.filter(is_encoder).map(|hang| hang.to_string());
+                let stall = patience.waited(waited, &reading.decoder);
+                let why = reading.decoder.error().or(hang).or(stall)?;
+                Some(Trouble::Camera(reading.trouble(&why)))
+            }
+        }
+    }
+
     fn next_encoded(&self) -> Option<gst::Sample> {
-        self.clips.try_pull_sample(gst::ClockTime::ZERO).or_else(|| {
+        self.taps.clips.try_pull_sample(gst::ClockTime::ZERO).or_else(|| {
             thread::sleep(self.rest);
-            self.clips.try_pull_sample(LONGEST_WAIT)
+            self.taps.clips.try_pull_sample(LONGEST_WAIT)
         })
     }
 
     fn close(&self, clip: Option<ClipWriter>, until: Duration, schedule: &Clips, desk: &Desk) {
         let Some(clip) = clip else { return };
-        let (start, end) = schedule.bounds(clip.started(), until, &self.timeline.lock().expect("no panic while held"));
+        let (start, end) =
+            schedule.bounds(clip.started(), until, &self.taps.timeline.lock().expect("no panic while held"));
         let uid = clip.uid();
         match clip.finish() {
             Ok(file) => (desk.tell)(Seen::Clip { uid, start, end, file }),
@@ -243,7 +310,7 @@ impl Video {
     }
 
     fn wall(&self, running: Duration) -> Timestamp {
-        self.timeline.lock().expect("no panic while held").wall(running)
+        self.taps.timeline.lock().expect("no panic while held").wall(running)
     }
 }
 

@@ -49,7 +49,7 @@ fn a_camera_that_gives_jpeg_has_its_own_bytes_kept_and_every_other_frame_thinned
     let pipeline = Pipeline::parse(&format!(
         "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=160,height=120,framerate=24/1 \
          ! jpegenc quality=40 ! identity name=camera ! {}",
-        pipeline::branches(&config, frames, &part, false)
+        pipeline::branches(&config, frames, &part, pipeline::Timing::AtOnce)
     ))
     .expect("it is built");
     let given = Arc::new(Mutex::new(HashSet::new()));
@@ -63,8 +63,9 @@ fn a_camera_that_gives_jpeg_has_its_own_bytes_kept_and_every_other_frame_thinned
     let encoded = Arc::clone(&count(&sink_pad(&pipeline.element("encoder").expect("named")).expect("a pad")));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let timeline = Arc::new(Mutex::new(Timeline::starting_at(clock.now())));
-    let video = Video::tap(Arc::new(pipeline), timeline, &config, Some(clock)).expect("it is tapped");
-    video.pipeline.play().expect("it plays");
+    let video = Video::live(pipeline, timeline, &config, clock).expect("it is tapped");
+    let Origin::Live(pipeline) = &video.origin else { panic!("a live one") };
+    pipeline.play().expect("it plays");
     let folder = tempfile::tempdir().expect("a folder");
     let seen = seen(&video, folder.path(), Duration::from_secs(3));
 
@@ -86,8 +87,8 @@ fn only_the_frames_that_become_pictures_reach_the_jpeg_encoder() {
     let part = pipeline::encoder_part(&encoder, &config, frames, Memory::Copied);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let video = Video::open(&VideoSource::Test, &config, &part, Memory::Copied, clock).expect("it opens");
-    let jpeg = video
-        .pipeline
+    let Origin::Live(pipeline) = &video.origin else { panic!("a live one") };
+    let jpeg = pipeline
         .0
         .iterate_elements()
         .into_iter()
