@@ -26,7 +26,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("axum", &["bin/"]),
     ("clap", &["cli/", "bin/"]),
     ("env_logger", &["status/terminal.rs"]),
-    ("fastrand", &["device_id.rs", "upload/worker.rs"]),
+    ("fastrand", &["device_id.rs", "upload/worker.rs", "bin/"]),
     ("gpiocdev", &["status/gpiocdev.rs", "capture/mute/gpiocdev.rs"]),
     ("gstreamer", &["capture/gstreamer/"]),
     ("gstreamer_app", &["capture/gstreamer/"]),

@@ -5,6 +5,8 @@
 //!                             └─ first pad with pictures ─> times made good ─> branch for pictures
 //! ```
 
+#![expect(clippy::disallowed_macros, reason = "EDGE: GStreamer, and the log")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A recorded file, as if it were live.
 
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: a file, read by GStreamer")]
+#![expect(clippy::disallowed_macros, clippy::disallowed_types, reason = "EDGE: a file, read by GStreamer")]
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
