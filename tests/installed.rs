@@ -61,7 +61,10 @@ fn the_list_names_every_file_of_the_folder_and_none_that_is_gone() {
 /// The services by file name.
 fn services() -> Vec<String> {
     let names = fs::read_dir(UNITS).expect("readable").map(|entry| entry.expect("readable").file_name());
-    names.filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(".service")).collect()
+    let names = names.filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(".service"));
+    let services: Vec<_> = names.collect();
+    assert!(!services.is_empty(), "{UNITS} has none");
+    services
 }
 
 #[test]

@@ -110,6 +110,7 @@ mod needs_subordinate_users {
         let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("a path"));
         let run = |login: &str| {
             let section = sshd.section_with(sshd.port, &api.files(), login, "host_key");
+            let section = section.replacen("dest_dir = \"", "dest_dir = \"root@", 1);
             let config = fs::read_to_string(api.config()).expect("readable") + &section;
             let file = data_dir.path().join("listener.toml");
             fs::write(&file, config).expect("writable");
