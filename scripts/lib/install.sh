@@ -1,5 +1,8 @@
 # What the scripts install, on Debian 12 or 13. Sourced, not run.
 
+# Debian leaves it out of an ordinary user's path; it has what formats, partitions and checks file systems.
+PATH=$PATH:/usr/sbin:/sbin
+
 say() { if [ -t 2 ]; then printf '\033[1m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 

@@ -2,8 +2,8 @@
 # machine_disk.sh SUITE PACKAGES FOLDER: in a name space of its own (namespace.sh), makes the system of a machine for tests:
 # FOLDER/root.img, vmlinuz and initrd.img. PACKAGES is a list with commas.
 set -eu
+. scripts/lib/install.sh
 suite=$1 packages=$2 folder=$3
-PATH=$PATH:/usr/sbin:/sbin
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"

@@ -24,7 +24,6 @@ program=$(cargo metadata --format-version 1 --no-deps | jq -r .target_directory)
 root=$work/root
 mkdir -p "$root/proc" "$root/sys" "$root/dev" "$root/run" "$root/tmp" "$root/etc" "$root/lib/modules"
 ln -s /proc/mounts "$root/etc/mtab"
-PATH=$PATH:/usr/sbin:/sbin
 for name in "$tests" "$program" mkfs.vfat mkfs.exfat mkfs.ext4 mount umount losetup blockdev wipefs mkfifo mknod; do
     file=$(command -v "$name")
     { echo "$file"; ldd "$file" | grep -o '/[^ ]*'; } | while read -r needed; do

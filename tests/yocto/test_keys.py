@@ -19,8 +19,8 @@ def make_keys(folder):
 
 
 def settings(folder, keys):
-    """Those of a box, which trusts these keys."""
-    text = CONFIGURATION.read_text().replace("@MACHINE@", "raspberrypi4-64")
+    """Those of a box, which trusts these keys. What RAUC notes stays in the test's folder."""
+    text = CONFIGURATION.read_text().replace("@MACHINE@", "raspberrypi4-64").replace("/data/rauc", str(folder / "rauc"))
     file = folder / "system.conf"
     file.write_text(text.replace("/usr/lib/rauc/authority.cert.pem", str(keys / "authority.cert.pem")))
     return file
