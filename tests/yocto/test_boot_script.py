@@ -147,8 +147,9 @@ def test_the_kernel_is_told_its_root_its_slot_and_who_the_box_is(machine, slot, 
 
 
 def test_starts_that_nobody_finds_good_go_three_times_to_each_root_and_then_on_from_the_beginning(machine):
-    machine.run("env default -a", "setenv bootcmd 'virtio scan; load virtio 0:1 ${scriptaddr} boot.scr; source ${scriptaddr}'",
+    said = machine.run("env default -a", "setenv bootcmd 'virtio scan; load virtio 0:1 ${scriptaddr} boot.scr; source ${scriptaddr}'",
                 "setenv bootdelay -2", "setenv BOOT_ORDER 'B A'", "setenv BOOT_A_LEFT 3", "setenv BOOT_B_LEFT 3", "saveenv")
+    assert "Writing to Flash... done" in said, said
     machine.process.stdin.write(b"reset\r")
     machine.process.stdin.flush()
     starts = [re.search(r"STARTS ([AB])", machine.wait_for(r"STARTS [AB] .*\n"))[1] for _ in range(8)]
