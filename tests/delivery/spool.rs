@@ -11,7 +11,7 @@ use listener::clock::{Clock, SystemClock};
 use listener::config::{Config, RawConfig};
 use listener::device_id::DeviceId;
 use listener::event::{Event, Fault};
-use listener::spool::{Dated, Item, Spool};
+use listener::spool::{Dated, Item, Kind, Spool};
 use listener::upload::http::ApiClient;
 use listener::upload::store::Stores;
 use listener::upload::worker::Worker;
@@ -19,6 +19,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::api::DemoApi;
+
+/// Without one item delivered. Through the worst of proxies one takes some seconds.
+const HANGS_AFTER: Duration = Duration::from_secs(120);
 
 /// How many of each kind.
 #[derive(Clone, Copy)]
@@ -81,10 +84,14 @@ pub fn deliver(spool: &Arc<Spool>, config: &Config, data_dir: &Path, enough: imp
     thread::scope(|scope| {
         let worker =
             scope.spawn(|| Worker { spool, api: &api, clock: &clock, stop: &stop, tell: &tell }.run(&mut stores));
-        let began = Instant::now();
+        let left = || [Kind::Utterance, Kind::Clip, Kind::Picture].map(|kind| spool.waiting(kind));
+        let (mut before, mut moved) = (left(), Instant::now());
         while !spool.is_empty() && !enough(&told.lock().expect("whole")) {
+            if left() != before {
+                (before, moved) = (left(), Instant::now());
+            }
             let told = told.lock().expect("whole").clone();
-            assert!(!worker.is_finished() && began.elapsed() < Duration::from_secs(500), "it hangs: {told:#?}");
+            assert!(!worker.is_finished() && moved.elapsed() < HANGS_AFTER, "it hangs: {told:#?}");
             thread::sleep(Duration::from_millis(20));
         }
         stop.store(true, Ordering::Relaxed);
