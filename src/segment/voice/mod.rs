@@ -5,8 +5,7 @@ mod spectrum;
 
 use network::{Memory, Network, STEP};
 
-use super::noise::{decibels, rms_of};
-use crate::limits::WINDOW_SAMPLES;
+use super::noise::rms_of;
 
 /// Whoever is asked after a rest first hears what came before, or the first answers would be about nothing: half a second.
 const REMEMBERED_STEPS: usize = 16;
