@@ -83,6 +83,7 @@ const PURE: &[&str] = &[
     "segment/voice/network.rs",
     "segment/voice/spectrum.rs",
     "segment/noise.rs",
+    "segment/overheard.rs",
     "segment/meter.rs",
     "segment/sample_clock.rs",
     "segment/hearing.rs",

@@ -12,6 +12,7 @@ mod hearing;
 mod judge;
 mod meter;
 mod noise;
+mod overheard;
 mod sample_clock;
 mod voice;
 mod windows;
@@ -21,6 +22,7 @@ use std::collections::VecDeque;
 pub use hearing::{Heard, Hearing, SoundChunk};
 pub use judge::suitable_fixed_rms;
 pub use meter::{Meter, Reading};
+pub use overheard::Overheard;
 pub use sample_clock::{Continuity, SampleClock};
 pub use windows::Windows;
 
