@@ -202,3 +202,63 @@ fn exp(x: f32) -> f32 {
     let power = terms.iter().fold(0.0, |sum, term| sum * rest + term);
     power * f32::from_bits(((whole as i32 + 127) as u32) << 23)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::synthetic_voice::synthetic_voice;
+
+    fn hear(network: &Network, sound: &[i16]) -> Vec<f32> {
+        let mut memory = Memory::empty();
+        let steps = sound.as_chunks::<STEP>().0.iter();
+        steps.map(|step| network.hear(&mut memory, &step.map(|sample| f32::from(sample) / 32768.0))).collect()
+    }
+
+    /// A tone that rises from 100 to 3000 Hz and wavers in loudness, in whole numbers that are the same everywhere.
+    fn sweep() -> Vec<i16> {
+        let (mut phase, mut chance) = (0u32, 1u32);
+        let sample = |n: u32| {
+            phase = phase.wrapping_add((100 + n / 6) * (u32::MAX / 16_000));
+            chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let triangle = ((phase >> 16) as i32 - 32_768).abs() - 16_384;
+            (triangle * (n / 40 % 100) as i32 / 100 + (chance >> 20) as i32 / 8 - 256) as i16
+        };
+        (0..16 * STEP as u32).map(sample).collect()
+    }
+
+    #[test]
+    fn it_agrees_with_onnxruntime() {
+        // onnxruntime 1.32, by the graph of the package's silero_vad_16k_op15.onnx with these weights.
+        let expected = [0.1089444, 0.3848486, 0.2415864, 0.1205749, 0.06669798, 0.0536375, 0.02825046, 0.02201724, 0.0133085, 0.01997927, 0.0116742, 0.00815478, 0.009021193, 0.0004021227, 0.0001632571, 0.002749234];
+        let found = hear(&Network::new(), &sweep());
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5, "{found} and {expected}");
+        }
+    }
+
+    #[test]
+    fn a_voice_is_told_from_hiss_and_silence() {
+        let network = Network::new();
+        let mut chance = 1u32;
+        let hiss: Vec<i16> = (0..16_000)
+            .map(|_| {
+                chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (chance >> 20) as i16 - 2048
+            })
+            .collect();
+        assert!(hear(&network, &hiss)[5..].iter().all(|answer| *answer < 0.1));
+        assert!(hear(&network, &[0; 16_000])[5..].iter().all(|answer| *answer < 0.1));
+        let voice = hear(&network, &synthetic_voice(16_000, 8_000.0));
+        let mean = voice[5..].iter().sum::<f32>() / voice[5..].len() as f32;
+        assert!(mean > 0.7, "{voice:?}");
+    }
+
+    #[test]
+    fn the_exponential_is_that_of_the_library() {
+        for n in -400..400 {
+            let x = n as f32 / 10.0;
+            assert!((exp(x) / x.exp() - 1.0).abs() < 1e-5, "{x}");
+        }
+    }
+}
