@@ -24,8 +24,12 @@ pub fn listen(
     keep: &dyn Fn(Recording),
 ) -> Result<(), SourceError> {
     let how = match settings.threshold {
-        Threshold::Auto => "voices, whatever the noise: energy_threshold = \"auto\", as a box has where its file names no other".into(),
-        Threshold::Fixed(rms) => format!("what is as loud as an RMS of {rms}: energy_threshold, as given or by default"),
+        Threshold::Auto => {
+            "voices, whatever the noise: energy_threshold = \"auto\", as a box has where its file names no other".into()
+        }
+        Threshold::Fixed(rms) => {
+            format!("what is as loud as an RMS of {rms}: energy_threshold, as given or by default")
+        }
     };
     log::info!("hears {how}");
     tell(Event::Hears(how));

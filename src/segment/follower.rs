@@ -15,9 +15,8 @@ const LEAST_THRESHOLD_DB: f32 = 9.0;
 /// Once someone speaks, softer sounds belong to it, down to just above the upper end of the background.
 const HYSTERESIS_DB: f32 = 3.0;
 const SOFTEST_ABOVE_CREST_DB: f32 = 1.0;
-/// And a voice, unless it is certain, as long as anything is to be heard beside the background.
-const VOICE_ABOVE_FLOOR_DB: f32 = 1.5;
-const CERTAIN: f32 = 0.9;
+/// And a voice, as long as anything is to be heard beside the background.
+const VOICE_ABOVE_FLOOR_DB: f32 = 2.0;
 /// What lies further below the loudest of an utterance is background.
 const BELOW_PEAK_DB: f32 = 30.0;
 /// A voice that lies further below it is somebody else's, further away, or a television's.
@@ -229,7 +228,7 @@ impl Follower {
         self.threshold_db = softest.max(nearest);
         let is_loud = self.level_db >= self.threshold_db;
         let is_voice = self.answers[4] >= GO_ON;
-        let is_heard = self.answers[4] >= CERTAIN || !self.noise.is_known() || self.level_db >= self.noise.floor_db() + VOICE_ABOVE_FLOOR_DB;
+        let is_heard = !self.noise.is_known() || self.level_db >= self.noise.floor_db() + VOICE_ABOVE_FLOOR_DB;
         let speech = &mut self.speech;
         speech.loud_run = if is_loud { speech.loud_run + 1 } else { 0 };
         let is_burst = speech.loud_run < BURST_WINDOWS && speech.since_loud >= AT_ONCE_WINDOWS;

@@ -182,7 +182,8 @@ mod tests {
         let mut hearing = Hearing::new(Settings { threshold: Threshold::Auto, ..SETTINGS });
         let room = (0..150).map(|i| chunk(i * 20, 10));
         let voice = synthetic_voice(60 * 320, 5000.0);
-        let said = |i: usize| SoundChunk { captured: at(10_000 + i as i64 * 20), samples: voice[i * 320..][..320].to_vec() };
+        let said =
+            |i: usize| SoundChunk { captured: at(10_000 + i as i64 * 20), samples: voice[i * 320..][..320].to_vec() };
         let word = (0..60).map(said);
         let heard = hear(&mut hearing, room.chain(word));
         assert_eq!(heard.first(), Some(&Heard::Began));

@@ -70,7 +70,13 @@ impl Judge {
     /// Hears a window while someone speaks.
     pub(super) fn goes_on(&mut self, window: &[i16]) -> Window {
         match self {
-            Self::Fixed { .. } => if self.begins(window).begins { Window::Speech } else { Window::Nothing },
+            Self::Fixed { .. } => {
+                if self.begins(window).begins {
+                    Window::Speech
+                } else {
+                    Window::Nothing
+                }
+            }
             Self::Auto(follower) => follower.goes_on(window),
         }
     }

@@ -1,4 +1,4 @@
-//! Cuts sound into utterances by its energy. PURE: positions are sample numbers, no clock is read.
+//! Cuts sound into utterances, by its energy and by a detector of voices. PURE: positions are sample numbers, no clock is read.
 //!
 //! ```text
 //!            a loud window                      pause passed: Utterance, if enough of it was loud
@@ -241,7 +241,8 @@ impl Segmenter {
 
     fn close(&mut self) -> Option<Utterance> {
         let State::Speaking(speech) = &self.state else { return None };
-        let end = (speech.until_loud.max(speech.until_aside) + samples_in(self.settings.tail_ms)).min(speech.samples.len());
+        let end =
+            (speech.until_loud.max(speech.until_aside) + samples_in(self.settings.tail_ms)).min(speech.samples.len());
         let quiet = Quiet::after(&speech.samples[end..], &self.settings);
         let State::Speaking(mut speech) = std::mem::replace(&mut self.state, State::Quiet(quiet)) else { return None };
         speech.samples.truncate(end);

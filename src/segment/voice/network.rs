@@ -36,10 +36,9 @@ impl Layer {
     /// `weight(output, input)`.
     fn new(outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32, biases: Vec<f32>) -> Self {
         let lanes = (0..outputs).step_by(LANE);
-        let weights =
-            lanes.flat_map(|lane| (0..inputs).map(move |input| (lane, input))).map(|(lane, input)| {
-                std::array::from_fn(|output| weight(lane + output, input))
-            });
+        let weights = lanes
+            .flat_map(|lane| (0..inputs).map(move |input| (lane, input)))
+            .map(|(lane, input)| std::array::from_fn(|output| weight(lane + output, input)));
         Self { weights: weights.collect(), biases }
     }
 
@@ -75,7 +74,8 @@ impl Reader {
     /// A convolution over three frames: its inputs are `[frame][channel]`.
     fn convolution(&mut self, outputs: usize, channels: usize) -> Layer {
         let weights = self.numbers(outputs * channels * 3);
-        let weight = |output: usize, input: usize| weights[(output * channels + input % channels) * 3 + input / channels];
+        let weight =
+            |output: usize, input: usize| weights[(output * channels + input % channels) * 3 + input / channels];
         Layer::new(outputs, 3 * channels, weight, self.numbers(outputs))
     }
 
@@ -229,7 +229,24 @@ mod tests {
     #[test]
     fn it_agrees_with_onnxruntime() {
         // onnxruntime 1.32, by the graph of the package's silero_vad_16k_op15.onnx with these weights.
-        let expected = [0.1089444, 0.3848486, 0.2415864, 0.1205749, 0.06669798, 0.0536375, 0.02825046, 0.02201724, 0.0133085, 0.01997927, 0.0116742, 0.00815478, 0.009021193, 0.0004021227, 0.0001632571, 0.002749234];
+        let expected = [
+            0.1089444,
+            0.3848486,
+            0.2415864,
+            0.1205749,
+            0.06669798,
+            0.0536375,
+            0.02825046,
+            0.02201724,
+            0.0133085,
+            0.01997927,
+            0.0116742,
+            0.00815478,
+            0.009021193,
+            0.0004021227,
+            0.0001632571,
+            0.002749234,
+        ];
         let found = hear(&Network::new(), &sweep());
         assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(expected) {
