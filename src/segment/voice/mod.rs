@@ -3,6 +3,8 @@
 mod network;
 mod spectrum;
 
+use std::sync::LazyLock;
+
 use network::{Memory, Network, STEP};
 
 use super::noise::rms_of;
@@ -16,10 +18,13 @@ const MOST_GAIN_DB: f32 = 60.0;
 /// The loudest is forgotten at half a decibel a second.
 const LOUDEST_FALL_DB: f32 = 0.005;
 
+/// Its weights never change: one copy of them, a megabyte, serves every detector.
+static NETWORK: LazyLock<Network> = LazyLock::new(Network::new);
+
 /// A detector of voices, which hears everything and works only while it is awake.
 #[derive(Debug)]
 pub(super) struct Voice {
-    network: Network,
+    network: &'static Network,
     memory: Memory,
     is_awake: bool,
     /// The newest steps, and the one that is being filled.
@@ -33,7 +38,7 @@ impl Voice {
     /// Has heard nothing yet, and is awake: nothing is known of the room.
     pub(super) fn new() -> Self {
         Self {
-            network: Network::new(),
+            network: LazyLock::force(&NETWORK),
             memory: Memory::empty(),
             is_awake: true,
             steps: [[0; STEP]; REMEMBERED_STEPS],
