@@ -44,6 +44,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
         "rustix",
         &[
             "capture/alsa/",
+            "capture/gstreamer/input.rs",
             "clock.rs",
             "device_id.rs",
             "provision/folder.rs",
@@ -52,7 +53,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
             "status/terminal.rs",
         ],
     ),
-    ("rustix::fs", &["provision/folder.rs", "spool/disk/"]),
+    ("rustix::fs", &["capture/gstreamer/input.rs", "provision/folder.rs", "spool/disk/"]),
     ("rustix::mount", &["provision/usb.rs"]),
     ("rustix::system", &["device_id.rs"]),
     ("rustix::termios", &["status/terminal.rs"]),

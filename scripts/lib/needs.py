@@ -22,6 +22,7 @@ NEEDS = [
     Need("needs_user_namespaces", "user namespaces", ["unshare", "--user", "--map-root-user", "--mount", "true"]),
     Need("needs_subordinate_users", "to be root, or users for its namespaces in /etc/subuid and /etc/subgid", ["sh", "-c", OWN_USERS]),
     Need("needs_shared_speech", "the recordings of ../shared/speech", ["test", "-d", "../shared/speech"]),
+    Need("needs_shared_field", "the files of ../shared/field/media", ["test", "-d", "../shared/field/media"]),
     Need("needs_no_pins", "a machine that is no Raspberry Pi", ["test", "!", "-e", "/dev/gpiomem"]),
     Need("needs_v4l2h264enc", "a Raspberry Pi's encoder, v4l2h264enc", ["gst-inspect-1.0", "--exists", "v4l2h264enc"]),
     Need("needs_loop_devices", "the virtual machine of scripts/lib/sticks_in_vm.sh, on Debian for amd64", None),

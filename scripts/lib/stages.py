@@ -56,7 +56,7 @@ def stages(lacking, is_amd64=platform.machine() == "x86_64"):
         check("formatting", "cargo", "fmt", "--check", is_quick=True),
         check("shell scripts", "shellcheck", "--shell=sh", *shell_scripts(), is_quick=True),
         check("dependencies", "scripts/lib/dependencies.sh", is_quick=True),
-        pytest("tests of scripts", *python, "tests/card_writing", "tests/counting", is_quick=True),
+        pytest("tests of scripts", *python, "tests/benchmarks", "tests/card_writing", "tests/counting", is_quick=True),
         check("lints", *clippy, "--all-targets", "--all-features", *strict, is_quick=True),
         check("lints without devices", *clippy, "--no-default-features", "--lib", *strict, is_quick=True),
         check("the Yocto layer", "scripts/check-yocto", is_quick=True),

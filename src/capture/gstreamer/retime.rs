@@ -1,5 +1,7 @@
 //! Decoded streams on one time line that only goes forward, and refused where they are not what can be played.
 
+#![expect(clippy::disallowed_types, reason = "EDGE: GStreamer, and what its threads share")]
+
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

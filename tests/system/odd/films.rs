@@ -172,7 +172,7 @@ fn a_joined_film_has_no_row_in_the_future_none_without_a_length_and_one_picture_
 }
 
 /// Films of the kinds that were reported from the field.
-mod needs_shared {
+mod needs_shared_field {
     use super::*;
 
     #[test]

@@ -119,7 +119,7 @@ fn what_holds_no_sound_is_said_to() {
 }
 
 /// Files of the kinds that were reported from the field.
-mod needs_shared {
+mod needs_shared_field {
     use std::path::Path;
 
     use super::*;
