@@ -46,7 +46,6 @@ clean_up() {
     losetup --noheadings --output NAME,BACK-INO,BACK-MAJ:MIN 2>/dev/null | while read -r name inode device; do
         [ "$(stat -c '%Hd:%Ld' "$root" 2>/dev/null)" != "$device" ] || [ -z "$(find "$root" -xdev -inum "$inode" -print -quit)" ] || losetup -d "$name"
     done
-    keep_downloads || true
     rm -rf --one-file-system "$run"
 }
 trap clean_up EXIT
@@ -84,29 +83,38 @@ awk -v known="$root/etc/ssl/certs/ca-certificates.crt" -v into="$root/usr/local/
     }' "$root/etc/ssl/certs/ca-certificates.crt" "$settings/authorities.pem"
 chroot "$root" update-ca-certificates >/dev/null 2>&1
 
-# --- Downloads: each file is kept with its hash, taken when it was checked by apt, cargo or pip ---
+# --- Downloads: each file is kept with its hash. apt, cargo or pip has checked it when it came ---
 # Where they lie in the new system, and the name for it in the cache.
 downloads="
     /var/cache/apt/archives apt-$suite
     $home/.cargo/registry/cache crates
     $home/.cache/pip wheels"
-each_download() { echo "$downloads" | while read -r inside name; do [ -z "$inside" ] || "$1" "$root$inside" "$cache/downloads/$name"; done; }
+# A larger cache begins anew: it is full of versions that nobody asks for any more.
+most_mib=6144
+each_download() {
+    mkdir -p "$cache/downloads"
+    (
+        flock 8
+        echo "$downloads" | while read -r inside name; do [ -z "$inside" ] || "$1" "$root$inside" "$cache/downloads/$name"; done
+    ) 8<"$cache/downloads"
+}
 bring_in() {
     [ -f "$2.sha256" ] || return 0
     mkdir -p "$1"
-    # A file whose hash has changed is downloaded anew.
-    (cd "$2" && sha256sum --check --quiet "$2.sha256" 2>/dev/null | sed -n 's/: FAILED.*//p' | while read -r bad; do rm -f "$bad"; done)
-    cp -a --reflink=auto "$2/." "$1/"
+    # Only files whose hash is right.
+    (cd "$2" && sha256sum --check "$2.sha256" 2>/dev/null | sed -n 's/: OK$//p' | tr '\n' '\0' |
+        xargs -0 -r cp -a --parents --reflink=auto -t "$1")
 }
 take_out() {
     [ -d "$1" ] || return 0
-    mkdir -p "$2"
-    rm -rf "$1/partial" "$1/lock"
-    cp -a --no-clobber --reflink=auto "$1/." "$2/"
-    (cd "$2" && find . -type f -exec sha256sum {} +) >"$2.sha256.new"
+    rm -rf "$1/partial" "$1/lock" "$2.new"
+    cp -a --reflink=auto "$1" "$2.new"
+    (cd "$2.new" && find . -type f -exec sha256sum {} +) >"$2.sha256.new"
+    rm -rf "$2"
+    mv -T "$2.new" "$2"
     mv "$2.sha256.new" "$2.sha256"
 }
-keep_downloads() { [ ! -d "$root" ] || each_download take_out; }
+[ "$(du -sm "$cache/downloads" 2>/dev/null | cut -f1)" -lt "$most_mib" ] 2>/dev/null || rm -rf "$cache/downloads"
 each_download bring_in
 mkdir -p "$root/var/cache/apt/archives/partial"
 
@@ -124,4 +132,6 @@ machine=$!
 code=0
 wait "$machine" || code=$?
 machine=""
+# Not of a run that was interrupted: what it was writing may be cut short.
+each_download take_out
 exit "$code"
