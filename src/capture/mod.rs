@@ -15,6 +15,7 @@ mod microphone;
 pub mod mute;
 pub mod orientation;
 pub mod pipeline;
+pub mod replay;
 pub mod retime;
 pub mod run;
 pub mod schedule;

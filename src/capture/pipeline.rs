@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use super::camera::{Choice, PixelSource};
 use super::encoder::Encoder;
-use super::orientation::Direction;
 use crate::config::VideoConfig;
-use crate::limits::SAMPLE_RATE_HZ;
 use crate::supervise::Memory;
 
 /// Encoded frames that may wait while a clip is being closed: a few seconds' worth.
@@ -20,9 +18,6 @@ const ENCODED_IN_FLIGHT: u32 = 120;
 
 /// Pictures that may wait: some seconds' worth.
 const PICTURES_IN_FLIGHT: u32 = 8;
-
-/// Pieces of a file's sound that may wait.
-const SOUND_IN_FLIGHT: u32 = 50;
 
 /// Where pictures come from, live.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,7 +137,7 @@ impl Timing {
     }
 
     /// In the properties of a sink.
-    fn words(self) -> String {
+    pub fn words(self) -> String {
         match self {
             Self::AtOnce => "sync=false".into(),
             Self::ByClock { ahead } => {
@@ -150,28 +145,6 @@ impl Timing {
             }
         }
     }
-}
-
-/// What the sound of a file leads into, to the sink `sound`. Its channels stay as they are.
-pub fn file_sound(timing: Timing) -> String {
-    format!(
-        "queue name=entrance ! audioconvert ! audioresample \
-         ! audio/x-raw,format=S16LE,rate={SAMPLE_RATE_HZ},layout=interleaved \
-         ! appsink name=sound {} max-buffers={SOUND_IN_FLIGHT}",
-        timing.words()
-    )
-}
-
-/// What the pictures of a file lead into, upright, to the sinks `clips` and `pictures`.
-pub fn file_pictures(
-    config: &VideoConfig,
-    frames: Frames,
-    encoder: &str,
-    direction: Direction,
-    timing: Timing,
-) -> String {
-    let branches = branches(config, frames, encoder, timing);
-    format!("queue name=entrance ! videoconvert ! videoflip video-direction={} ! {branches}", direction.name())
 }
 
 /// What every source of frames leads into. `encoder` is what [`encoder_part`] says.

@@ -18,6 +18,7 @@ use crate::capture::channels::Mixer;
 use crate::capture::encoder::Encoder;
 use crate::capture::orientation::Direction;
 use crate::capture::pipeline::{self, Frames, Timing};
+use crate::capture::replay;
 use crate::capture::retime::Kind;
 use crate::capture::schedule::ending_at;
 use crate::capture::timeline::Timeline;
@@ -148,12 +149,12 @@ fn branches(
     Box::new(move |kind, caps| {
         let rate = caps.structure(0).and_then(|one| one.get::<gst::Fraction>("framerate").ok());
         match (kind, &pictures) {
-            (Kind::Sound, _) => bin(&pipeline::file_sound(timing)).map(Some),
+            (Kind::Sound, _) => bin(&replay::sound(timing)).map(Some),
             (Kind::Pictures, None) => Ok(None),
             (Kind::Pictures, Some((config, encoder))) => {
                 let frames = Frames { rate: rate.map_or(0.0, fraction), are_jpeg: false };
                 let encoder = pipeline::encoder_part(encoder, config, frames, Memory::Copied);
-                let bin = bin(&pipeline::file_pictures(config, frames, &encoder, direction, timing))?;
+                let bin = bin(&replay::pictures(config, frames, &encoder, direction, timing))?;
                 // One that is there already is of a stream that is read already.
                 let _ = tapped.set(Taps::on(&bin, Arc::clone(&timeline), config, None)?);
                 Ok(Some(bin))
