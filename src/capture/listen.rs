@@ -1,6 +1,6 @@
 //! The sound stage: from a source to utterances.
 
-#![expect(clippy::disallowed_types, reason = "EDGE: is told to stop by another thread")]
+#![expect(clippy::disallowed_types, reason = "EDGE: another thread stops it")]
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -171,7 +171,7 @@ fn open_converting(name: &str) -> alsa::Result<Opened> {
     }
 }
 
-/// Without blocking: a busy microphone is told at once, and a read waits no longer than `wait`.
+/// Without blocking: a busy microphone fails at once, and a read waits no longer than `wait`.
 fn open_pcm(name: &str) -> alsa::Result<PCM> {
     let name = CString::new(name).map_err(|_| alsa::Error::new("open", Errno::NOENT.raw_os_error()))?;
     PCM::open(&name, Direction::Capture, true)

@@ -316,7 +316,7 @@ fn attach(
     let Some(kind) = kind_of(&caps) else { return Ok(()) };
     let mut found = shared.found();
     // An element that begins in a thread of its own may have been refused by a pad that led nowhere yet (aiffparse in
-    // decodebin): it ends, and nobody is told.
+    // decodebin): the stream ends without an error.
     found.is_lost |= pad.sticky_event::<gst::event::Eos>(0).is_some() && !found.is_all;
     let known = found.branches.iter().find(|(of, _)| *of == kind).map(|(_, branch)| branch.clone());
     let branch = match known {

@@ -151,7 +151,7 @@ fn decoder(file: &mut File) -> Option<&'static str> {
 /// The first bytes; zeros where there are fewer.
 fn start(file: &mut File) -> [u8; 12] {
     let mut start = [0; 12];
-    // What cannot be read here cannot be played either, which is told there.
+    // What cannot be read here cannot be played either; the player reports it.
     let _ = file.rewind().and_then(|()| file.read_exact(&mut start));
     start
 }
