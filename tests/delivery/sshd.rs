@@ -42,7 +42,14 @@ impl Sshd {
         // Debian's sshd wants it; its service would make it. Without rights sshd needs none.
         let _ = fs::create_dir_all("/run/sshd");
         let mut sshd = Command::new("/usr/sbin/sshd");
-        sshd.args(["-D", "-e", "-f", &path("sshd_config")]);
+        sshd.args(["-f", &path("sshd_config")]);
+        // From OpenSSH 9.8 on whoever gives a wrong password is shut out for a while; before, there is no such option.
+        let forgiving = ["-o", "PerSourcePenalties=no"];
+        let is_known = Command::new("/usr/sbin/sshd").args(sshd.get_args()).args(forgiving).arg("-t").output();
+        if is_known.expect("sshd is installed").status.success() {
+            sshd.args(forgiving);
+        }
+        sshd.args(["-D", "-e"]);
         let mut child =
             wrap(sshd, folder.path()).stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("sshd is installed");
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
