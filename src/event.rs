@@ -40,6 +40,10 @@ pub enum Event {
         /// pause is in it, and however long there was no network.
         since_end: SignedDuration,
     },
+    /// How speech is told from noise, and why so.
+    Hears(String),
+    /// Something is not as it should be although nothing fails: what, and what a person can do.
+    Warning(Part, String),
     /// Something is wrong and stays so until it is cleared.
     Fault(Fault),
     /// What was wrong with this part is over.
@@ -135,6 +139,12 @@ pub struct Progress {
     recording: BTreeSet<Part>,
     /// From the end of speech to the task's acceptance.
     pub answers: Histogram,
+    /// How speech is told from noise, and why so.
+    #[serde(default)]
+    pub hears: String,
+    /// What was warned of, by part.
+    #[serde(default)]
+    pub warnings: BTreeMap<Part, String>,
     /// The last level reported, RMS of 16-bit samples.
     pub rms: f32,
     /// The level from which on it would be speech.
@@ -152,6 +162,8 @@ pub enum News {
     Cleared(Part),
     /// A source has begun to deliver.
     Recording(Part),
+    /// Something is not as it should be.
+    Warning(Part, String),
 }
 
 impl Progress {
@@ -171,6 +183,11 @@ impl Progress {
                 self.recording.remove(&fault.part);
                 let before = self.faults.insert(fault.part, fault.text.clone());
                 return (before.as_ref() != Some(&fault.text)).then(|| News::Fault(fault.clone()));
+            }
+            Event::Hears(how) => how.clone_into(&mut self.hears),
+            Event::Warning(part, text) => {
+                self.warnings.insert(*part, text.clone());
+                return Some(News::Warning(*part, text.clone()));
             }
             Event::Cleared(part) => return self.faults.remove(part).map(|_| News::Cleared(*part)),
             Event::Alive { .. } => {}
@@ -210,7 +227,7 @@ impl Progress {
 
     /// What is said of that.
     pub fn fault_texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        self.faults.values_mut()
+        self.faults.values_mut().chain(self.warnings.values_mut())
     }
 }
 

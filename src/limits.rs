@@ -13,6 +13,12 @@ pub const WINDOW_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 100;
 /// late.
 pub const CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 50;
 
+/// With a fixed threshold, people may speak below it for this long before that is said: five minutes, in which the
+/// detector has heard half a minute of them. A television in passing is less.
+pub const OVERHEARD_SAMPLES: u64 = 300 * SAMPLE_RATE_HZ as u64;
+/// See [`OVERHEARD_SAMPLES`].
+pub const VOICES_SAMPLES: u64 = 30 * SAMPLE_RATE_HZ as u64;
+
 /// And of 100 ms while nothing can be decided sooner: ten wake-ups a second, and of the half second that waits in the
 /// driver while the machine is busy most is left.
 pub const LONGEST_CHUNK_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 10;

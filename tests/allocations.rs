@@ -1,5 +1,6 @@
 //! The segmenter allocates when an utterance begins or ends, and never for a frame.
 
+use listener::capture::synthetic_voice::synthetic_voice;
 use listener::segment::{Segmenter, Settings, Threshold};
 
 const WINDOW: usize = 160;
@@ -11,9 +12,12 @@ fn no_frame_allocates_after_the_start() {
             Settings { threshold, pause_ms: 700, lead_in_ms: 500, tail_ms: 400, shortest_ms: 60, timeout_ms: 30_000 };
         let mut segmenter = Segmenter::new(settings);
         let quiet: Vec<i16> = (0..WINDOW).map(|at| (at % 7) as i16).collect();
-        let loud: Vec<i16> = (0..WINDOW).map(|at| if at % 40 < 20 { 8000 } else { -8000 }).collect();
-        // Ten seconds in turn: quiet, and syllables with gaps.
-        let window = |at: usize| if (at / 1000).is_multiple_of(2) || at % 20 < 5 { &quiet } else { &loud };
+        let voice = synthetic_voice(1000 * WINDOW, 20_000.0);
+        // Ten seconds in turn: quiet and speech.
+        let window = |at: usize| match (at / 1000).is_multiple_of(2) {
+            true => &quiet[..],
+            false => &voice[at % 1000 * WINDOW..][..WINDOW],
+        };
         let (mut utterances, mut frames_that_allocated, mut allocations) = (0, 0, 0);
         for at in 0..12_000 {
             let (was_speaking, mut utterance) = (segmenter.is_speaking(), None);

@@ -1,6 +1,10 @@
 //! The sound stage: from a source to utterances.
 
-#![expect(clippy::disallowed_types, reason = "EDGE: another thread stops it")]
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_types,
+    reason = "EDGE: says how it hears; another thread stops it"
+)]
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{SoundSource, SourceError};
 use crate::event::{Event, Part};
 use crate::limits::{CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES, SAMPLE_RATE_HZ};
-use crate::segment::{Gauge, Heard, Hearing, Settings};
+use crate::segment::{Gauge, Heard, Hearing, Overheard, Settings, Threshold};
 use crate::spool::Recording;
 
 /// In samples.
@@ -25,7 +29,18 @@ pub fn listen(
     tell: &dyn Fn(Event),
     keep: &dyn Fn(Recording),
 ) -> Result<(), SourceError> {
+    let how = match settings.threshold {
+        Threshold::Auto => {
+            "voices, whatever the noise: energy_threshold = \"auto\", as a box has where its file names no other".into()
+        }
+        Threshold::Fixed(rms) => {
+            format!("what is as loud as an RMS of {rms}: energy_threshold, as given or by default")
+        }
+    };
+    log::info!("hears {how}");
+    tell(Event::Hears(how));
     let mut hearing = Hearing::new(settings);
+    let mut overheard = Overheard::new(settings);
     // How much has been handed over of what is being said.
     let handed = Cell::new(0);
     let on_heard = |heard| match heard {
@@ -47,6 +62,12 @@ pub fn listen(
                 }
                 hearing.push(&chunk, on_heard);
                 hand_over(&hearing, &handed, keep);
+                if let Some(overheard) = &mut overheard
+                    && overheard.hear(&chunk.samples, hearing.is_speaking())
+                    && let Some(text) = Overheard::told(settings.threshold)
+                {
+                    tell(Event::Warning(Part::Microphone, text));
+                }
                 let Gauge { level, threshold, .. } = hearing.gauge();
                 tell(Event::Level { rms: level, threshold, speaking: hearing.is_speaking() });
             }

@@ -23,6 +23,7 @@ pub mod schedule;
 pub mod stages;
 #[cfg(feature = "device")]
 mod stamp;
+pub mod synthetic_voice;
 pub mod test_sound;
 pub mod timeline;
 #[cfg(feature = "device")]

@@ -1,5 +1,5 @@
-//! A sound to try the whole job without a microphone: half a second of silence, then a second and a half of tones and
-//! as much silence in turn. EDGE: it keeps pace with the clock as a microphone does.
+//! A sound to try the whole job without a microphone: half a second of silence, then a second and a half of a
+//! synthetic voice and as much silence in turn. EDGE: it keeps pace with the clock as a microphone does.
 
 #![expect(clippy::disallowed_methods, reason = "EDGE: waits")]
 
@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use super::synthetic_voice::synthetic_voice;
 use super::{SoundSource, SourceError};
 use crate::clock::{Clock, signed};
 use crate::limits::SAMPLE_RATE_HZ;
@@ -16,16 +15,15 @@ use crate::segment::SoundChunk;
 
 /// As the sound comes back every period, it is computed once.
 const PERIOD_SAMPLES: u64 = 3 * SAMPLE_RATE_HZ as u64;
-const TONE_SAMPLES: u64 = PERIOD_SAMPLES / 2;
-/// The first tone comes soon, for a person who waits for it.
+const VOICE_SAMPLES: u64 = PERIOD_SAMPLES / 2;
+/// The voice comes soon, for a person who waits for it.
 const FIRST_SILENCE_SAMPLES: u64 = SAMPLE_RATE_HZ as u64 / 2;
-/// Loud enough for the default threshold: the RMS of a sine is 0.7 of its amplitude.
-const AMPLITUDE: f32 = 16_000.0;
+/// Loud enough for the default threshold.
+const AMPLITUDE: f32 = 24_000.0;
 
 /// The generated sound.
 pub struct TestSound {
     clock: Arc<dyn Clock>,
-    started: Timestamp,
     started_monotonic: Duration,
     position: u64,
     period: Vec<i16>,
@@ -34,9 +32,10 @@ pub struct TestSound {
 impl TestSound {
     /// Begins now, with silence.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let (started, started_monotonic) = (clock.now(), clock.monotonic());
-        let period = (0..PERIOD_SAMPLES).map(sample).collect();
-        Self { clock, started, started_monotonic, position: 0, period }
+        let started_monotonic = clock.monotonic();
+        let mut period = synthetic_voice(VOICE_SAMPLES as usize, AMPLITUDE);
+        period.resize(PERIOD_SAMPLES as usize, 0);
+        Self { clock, started_monotonic, position: 0, period }
     }
 
     fn at(&self, position: u64) -> i16 {
@@ -53,16 +52,8 @@ impl SoundSource for TestSound {
         let due = self.started_monotonic + length(self.position);
         thread::sleep(due.saturating_sub(self.clock.monotonic()));
         let samples = (first..self.position).map(|position| self.at(position)).collect();
-        Ok(Some(SoundChunk { captured: self.started + signed(length(first)), samples }))
+        // By the wall clock as it is now: a clock that is stepped is followed, as by a device.
+        let ago = self.clock.monotonic().saturating_sub(self.started_monotonic + length(first));
+        Ok(Some(SoundChunk { captured: self.clock.now() - signed(ago), samples }))
     }
-}
-
-/// A tone that wavers as a voice does, then silence.
-fn sample(within: u64) -> i16 {
-    if within >= TONE_SAMPLES {
-        return 0;
-    }
-    let seconds = within as f32 / SAMPLE_RATE_HZ as f32;
-    let pitch_hz = 220.0 + 30.0 * (seconds * 5.0).sin();
-    (AMPLITUDE * (seconds * pitch_hz * std::f32::consts::TAU).sin()) as i16
 }

@@ -209,7 +209,8 @@ mod tests {
         let mut trace = Trace::default();
         for at in 0..windows {
             let level = if at % 200 < 100 { 3000.0 } else { 0.0 };
-            trace.hear(&[level as i16; WINDOW_SAMPLES], Gauge { level, floor: Some(0.0), threshold: 40.0 });
+            trace
+                .hear(&[level as i16; WINDOW_SAMPLES], Gauge { level, floor: Some(0.0), threshold: 40.0, voice: None });
         }
         svg(&Plot { title: title.into(), trace, utterances: utterances.into() }).expect("it is drawn")
     }

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn gauge(level: f32, threshold: f32) -> Gauge {
-        Gauge { level, floor: None, threshold }
+        Gauge { level, floor: None, threshold, voice: None }
     }
 
     #[test]

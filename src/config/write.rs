@@ -58,7 +58,7 @@ mod tests {
         let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5tIdKPqUUxnV4n0cvjYmUUJXsbeWmUtSEqSXXaWaHB";
         let sample = sample.replace("paste the line in your file id_ed25519.pub here", key);
         let text: String = sample.lines().map(example).collect();
-        let text = text.replace("# energy_threshold = 5000", "energy_threshold = 839.5").replace("# data", "data");
+        let text = text.replace("energy_threshold = \"auto\"", "energy_threshold = 839.5").replace("# data", "data");
         let text = text.replace("[storage.s3]", "[storage]\nmax_bytes = 16_000_000_000\n[storage.s3]");
         RawConfig::parse(&text).expect("good").with_token("s3cret\"s3cret".to_owned().into())
     }

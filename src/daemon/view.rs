@@ -176,6 +176,7 @@ fn log_news(news: &News) {
             let part = fault.part.to_string();
             log::warn!(part = part.as_str(); "{part}: {}", fault.text);
         }
+        News::Warning(part, text) => log::warn!(part = part.to_string().as_str(); "{part}: {text}"),
         News::Cleared(part) => log::info!(part = part.to_string().as_str(); "{part}: well again"),
         News::Recording(part) => log::info!(part = part.to_string().as_str(); "{part}: recording"),
     }

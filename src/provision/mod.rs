@@ -15,7 +15,7 @@ pub use answer::{answer, forecast};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::{self, Config, FactoryReset, Problems, RawConfig};
+use crate::config::{self, Config, FactoryReset, Key, Problems, RawConfig};
 
 /// What a good file asks for.
 #[derive(Debug, Clone)]
@@ -50,9 +50,11 @@ impl Settings {
         self.raw.whole()
     }
 
-    /// As a `listener.toml` without any secret, for those who deliver nothing.
+    /// As a `listener.toml` without any secret, for those who deliver nothing. Nobody stands by a box to find a threshold
+    /// for its room: where none is named, it follows the room.
     pub fn public(&self) -> String {
-        self.raw.public()
+        let follows_the_room = RawConfig::default().with_option(Key::EnergyThreshold, "auto");
+        self.raw.clone().or(follows_the_room).public()
     }
 }
 

@@ -122,6 +122,7 @@ fn heard(clock: &SampleClock, origin: u64, utterance: Utterance) -> Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::synthetic_voice::synthetic_voice;
     use crate::segment::{Threshold, tests::SETTINGS};
 
     fn at(ms: i64) -> Timestamp {
@@ -180,7 +181,10 @@ mod tests {
     fn the_room_is_still_known_behind_a_gap() {
         let mut hearing = Hearing::new(Settings { threshold: Threshold::Auto, ..SETTINGS });
         let room = (0..150).map(|i| chunk(i * 20, 10));
-        let word = (0..60).map(|i| chunk(10_000 + i * 20, if i < 10 { 5000 } else { 10 }));
+        let voice = synthetic_voice(60 * 320, 5000.0);
+        let said =
+            |i: usize| SoundChunk { captured: at(10_000 + i as i64 * 20), samples: voice[i * 320..][..320].to_vec() };
+        let word = (0..60).map(said);
         let heard = hear(&mut hearing, room.chain(word));
         assert_eq!(heard.first(), Some(&Heard::Began));
     }

@@ -134,6 +134,7 @@ fn suitable_for(background_rms: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::synthetic_voice::synthetic_voice;
     use crate::segment::tests::SETTINGS;
 
     /// A tone in the speech band, in amplitudes that change every 50 ms as a voice does.
@@ -144,7 +145,7 @@ mod tests {
     }
 
     fn voice(ms: usize) -> Vec<i16> {
-        tone(ms, &[8000.0, 3000.0, 12_000.0, 1500.0])
+        synthetic_voice(ms * 16, 16_000.0)
     }
 
     fn heard(threshold: Threshold, sounds: &[Vec<i16>]) -> Meter {

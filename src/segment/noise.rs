@@ -13,9 +13,8 @@ const BIN_DB: f32 = 1.5;
 /// What was heard six seconds ago counts a third of what is heard now.
 const FORGET_WINDOWS: f32 = 600.0;
 
-/// A quiet room, until the real one is known; it counts as a twentieth of a second of sound.
-const FIRST_FLOOR_DB: f32 = 26.0;
-const FIRST_WEIGHT: f32 = 5.0;
+/// A background of which less than 0.3 s was heard is unknown.
+const KNOWN_WINDOWS: f32 = 30.0;
 
 /// How often each level was heard.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,23 +60,22 @@ pub struct Noise(Histogram);
 
 impl Default for Noise {
     fn default() -> Self {
-        let mut heard = Histogram::empty();
-        heard.add(FIRST_FLOOR_DB, FIRST_WEIGHT);
-        Self(heard)
+        Self(Histogram::empty())
     }
 }
 
 impl Noise {
-    /// Takes a window for background, as far as `weight` says (1: surely).
-    pub fn learn(&mut self, level_db: f32, weight: f32) {
-        self.0.forget(weight);
-        self.0.add(level_db, weight);
+    /// Takes windows for background, as far as `weight` says (1: surely).
+    pub fn learn(&mut self, levels_db: &[f32], weight: f32) {
+        if weight > 0.0 {
+            self.0.forget(weight * levels_db.len() as f32);
+            levels_db.iter().for_each(|level| self.0.add(*level, weight));
+        }
     }
 
-    /// Takes all of these windows for background.
-    pub fn learn_all(&mut self, levels_db: &[f32], weight: f32) {
-        self.0.forget(levels_db.len() as f32 * weight);
-        levels_db.iter().for_each(|level| self.0.add(*level, weight));
+    /// Whether enough was heard of it.
+    pub fn is_known(&self) -> bool {
+        self.0.total >= KNOWN_WINDOWS
     }
 
     /// The level that half of the background's windows stay below.
@@ -154,11 +152,11 @@ mod tests {
     #[test]
     fn the_floor_follows_a_fan_that_starts_and_stops() {
         let mut noise = Noise::default();
-        (0..600).for_each(|_| noise.learn(20.0, 1.0));
+        (0..600).for_each(|_| noise.learn(&[20.0], 1.0));
         assert!((20.0..=21.5).contains(&noise.floor_db()));
-        (0..600).for_each(|_| noise.learn(45.0, 1.0));
+        (0..600).for_each(|_| noise.learn(&[45.0], 1.0));
         assert!((45.0..=46.5).contains(&noise.floor_db()));
-        (0..600).for_each(|_| noise.learn(20.0, 1.0));
+        (0..600).for_each(|_| noise.learn(&[20.0], 1.0));
         assert!((20.0..=21.5).contains(&noise.floor_db()));
     }
 }

@@ -40,6 +40,12 @@ pub struct Status {
     pub reasons: Vec<String>,
     /// What is wrong, by part.
     pub faults: BTreeMap<Part, String>,
+    /// What is not as it should be although nothing fails, by part.
+    #[serde(default)]
+    pub warnings: BTreeMap<Part, String>,
+    /// How speech is told from noise, and why so.
+    #[serde(default)]
+    pub hears: String,
     /// The newest fault, over or not.
     pub last_error: Option<LastError>,
     /// Speech.
@@ -90,6 +96,8 @@ impl Status {
             leds,
             reasons: health.reasons.clone(),
             faults: health.faults.clone(),
+            warnings: capture.progress.warnings.clone(),
+            hears: capture.progress.hears.clone(),
             last_error: errors.into_iter().flatten().max_by_key(|error| error.at).cloned(),
             utterances,
             clips,

@@ -17,7 +17,10 @@ pub fn told(status: &Status) -> String {
     text.push('\n');
     let faults = status.faults.iter().map(|(part, fault)| format!("{part}: {fault}"));
     section(&mut text, "why", status.reasons.iter().cloned().chain(faults));
+    let warnings = status.warnings.iter().map(|(part, warning)| format!("{part}: {warning}"));
+    section(&mut text, "mind", warnings);
     section(&mut text, "to do", remedies(&status.leds).into_iter().map(str::to_owned));
+    section(&mut text, "hears", Some(status.hears.clone()).into_iter().filter(|how| !how.is_empty()));
     let counts = [("utterances", &status.utterances), ("clips", &status.clips), ("pictures", &status.pictures)];
     let counts = counts.map(|(kind, items)| format!("{} {kind}", items.waiting));
     section(&mut text, "waiting", [counts.join(", ")].into_iter());
