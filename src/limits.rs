@@ -338,6 +338,9 @@ pub const STATUS_WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// LEDs that cannot be had are looked for this often: udev may be late, and on a laptop there never are any.
 pub const PINS_RETRY: Duration = Duration::from_secs(2);
 
+/// A check hears this much: time for a word of whoever runs it, and soon over.
+pub const CHECK_HEARS_S: usize = 3;
+
 /// A meter's line is redrawn this often: it is to move with the voice.
 pub const METER_LINES_PER_S: u64 = 10;
 

@@ -5,11 +5,13 @@ pub mod alsa;
 pub mod camera;
 pub mod channels;
 pub mod encoder;
+pub mod gain;
 #[cfg(feature = "device")]
 pub mod gstreamer;
 pub mod listen;
 #[cfg(feature = "device")]
 mod losses;
+pub mod loudness;
 #[cfg(feature = "device")]
 mod microphone;
 pub mod mute;

@@ -2,18 +2,21 @@
 
 #![expect(clippy::disallowed_methods, reason = "EDGE: looks at the machine")]
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use crate::capture::SoundSource;
-use crate::capture::alsa::Microphone;
+use crate::capture::alsa::{Microphone, capture_mixer};
+use crate::capture::gain::{Verdict, judge};
 use crate::capture::gstreamer::{self, snapshot};
+use crate::capture::loudness::Loudness;
 use crate::capture::watch::{find_camera, find_encoder};
 use crate::clock::SystemClock;
-use crate::config::{Config, VideoConfig};
+use crate::config::{AudioConfig, Config, VideoConfig};
 use crate::device_id::DeviceId;
 use crate::event::Part;
-use crate::limits::CHUNK_SAMPLES;
+use crate::limits::{CHECK_HEARS_S, CHUNK_SAMPLES, SAMPLE_RATE_HZ};
+use crate::segment::Meter;
 use crate::upload::http::ApiClient;
 use crate::upload::store::Stores;
 use crate::upload::{StorageSolution, fault_of};
@@ -21,37 +24,71 @@ use crate::upload::{StorageSolution, fault_of};
 /// A line of the answer: what was looked at, and what is wrong with it, if anything is.
 type Finding = (&'static str, Result<String, String>);
 
+/// The answer as it is printed.
+struct Answer<'a> {
+    out: &'a mut dyn Write,
+    all_well: bool,
+}
+
+impl Answer<'_> {
+    fn add(&mut self, (what, found): Finding) -> io::Result<()> {
+        self.all_well &= found.is_ok();
+        match found {
+            Ok(text) => self.line("ok", what, &text),
+            Err(text) => self.line("FAIL", what, &text),
+        }
+    }
+
+    /// A warning does not make the exit code one of failure.
+    fn add_gain(&mut self, verdict: &Verdict) -> io::Result<()> {
+        match verdict {
+            Verdict::Fine(text) => self.line("ok", "gain", text),
+            Verdict::Warning(text) => self.line("warn", "gain", text),
+        }
+    }
+
+    fn line(&mut self, mark: &str, what: &str, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{mark:<4}  {what:<13} {text}")
+    }
+}
+
 /// Looks at everything and prints a line for each. Says whether all is well.
 pub fn run(config: &Config, out: &mut dyn Write) -> anyhow::Result<bool> {
     gstreamer::init()?;
-    let mut all_well = true;
-    let mut print = |(what, found): Finding| -> std::io::Result<()> {
-        all_well &= found.is_ok();
-        let (mark, text) = match &found {
-            Ok(text) => ("ok  ", text),
-            Err(text) => ("FAIL", text),
-        };
-        writeln!(out, "{mark}  {what:<13} {text}")
-    };
+    let mut answer = Answer { out, all_well: true };
     let warnings = config.warnings();
-    print(("configuration", Ok(if warnings.is_empty() { "valid".into() } else { warnings.join("; ") })))?;
-    print(("microphone", hear(&config.audio.microphone)))?;
-    print(("camera", see(&config.video)))?;
-    let encoder = find_encoder(&config.video);
-    print(("encoder", encoder.map(|encoder| encoder.to_string()).map_err(|error| error.0)))?;
-    for finding in ask(config) {
-        print(finding)?;
+    answer.add(("configuration", Ok(if warnings.is_empty() { "valid".into() } else { warnings.join("; ") })))?;
+    match hear(&config.audio) {
+        Ok((level, gain)) => {
+            answer.add(("microphone", Ok(level)))?;
+            answer.add_gain(&gain)?;
+        }
+        Err(text) => answer.add(("microphone", Err(text)))?,
     }
-    Ok(all_well)
+    answer.add(("camera", see(&config.video)))?;
+    let encoder = find_encoder(&config.video);
+    answer.add(("encoder", encoder.map(|encoder| encoder.to_string()).map_err(|error| error.0)))?;
+    for finding in ask(config) {
+        answer.add(finding)?;
+    }
+    Ok(answer.all_well)
 }
 
-fn hear(name: &str) -> Result<String, String> {
+/// The level of the microphone, and what is to be said of its gain.
+fn hear(audio: &AudioConfig) -> Result<(String, Verdict), String> {
+    let name = &audio.microphone;
     let mut microphone = Microphone::open(name, Arc::new(SystemClock)).map_err(|error| error.0)?;
-    match microphone.read(CHUNK_SAMPLES) {
-        Ok(Some(chunk)) => Ok(format!("{name}, level {:.0} just now", chunk.rms())),
-        Ok(None) => Err(format!("microphone {name:?} gives no sound")),
-        Err(error) => Err(error.0),
+    let (mut meter, mut loudness) = (Meter::new(audio.settings), Loudness::default());
+    let mut level = None;
+    for _ in 0..CHECK_HEARS_S * SAMPLE_RATE_HZ as usize / CHUNK_SAMPLES {
+        let Some(chunk) = microphone.read(CHUNK_SAMPLES).map_err(|error| error.0)? else { break };
+        meter.hear(&chunk.samples);
+        loudness.hear(&chunk.samples, meter.is_speaking());
+        level = Some(chunk.rms());
     }
+    let level = level.ok_or_else(|| format!("microphone {name:?} gives no sound"))?;
+    let gain = judge(&loudness, &capture_mixer(&microphone.mixer_device()));
+    Ok((format!("{name}, level {level:.0} just now"), gain))
 }
 
 /// Takes a picture.

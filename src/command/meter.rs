@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 
 use crate::capture::SoundSource;
-use crate::capture::alsa::Microphone;
+use crate::capture::alsa::{Microphone, capture_mixer};
+use crate::capture::gain::{Verdict, judge};
+use crate::capture::loudness::Loudness;
 use crate::capture::test_sound::TestSound;
 use crate::cli::Source;
 use crate::clock::SystemClock;
@@ -18,8 +20,8 @@ use crate::limits::{CHUNK_SAMPLES, METER_LINES_PER_S, SAMPLE_RATE_HZ};
 use crate::segment::Meter;
 use crate::status::{line, terminal};
 
-/// Shows the level until `for_s` seconds of sound were heard or `stop` is set, then prints the number that suits. A
-/// terminal has one line that is redrawn; without one, a line a second goes to `out`.
+/// Shows the level until `for_s` seconds of sound were heard or `stop` is set, then prints what is wrong with the gain, and the
+/// number that suits. A terminal has one line that is redrawn; without one, a line a second goes to `out`.
 ///
 /// # Errors
 /// When there is no sound, or never a moment without speech.
@@ -31,14 +33,23 @@ pub fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let clock = Arc::new(SystemClock);
-    let mut source: Box<dyn SoundSource> = match source {
-        Source::Device => Box::new(Microphone::open(&audio.microphone, clock)?),
-        Source::Test => Box::new(TestSound::new(clock)),
+    let (mut source, mixer): (Box<dyn SoundSource>, _) = match source {
+        Source::Device => {
+            let microphone = Microphone::open(&audio.microphone, clock)?;
+            let mixer = microphone.mixer_device();
+            (Box::new(microphone), Some(mixer))
+        }
+        Source::Test => (Box::new(TestSound::new(clock)), None),
     };
-    let mut meter = Meter::new(audio.settings);
-    let watched = watch(&mut *source, &mut meter, for_s, stop, out);
+    let (mut meter, mut loudness) = (Meter::new(audio.settings), Loudness::default());
+    let watched = watch(&mut *source, &mut meter, &mut loudness, for_s, stop, out);
     terminal::wipe_line();
     watched?;
+    // Read at the end: the gain may have been set meanwhile.
+    let mixer = mixer.as_ref().map(capture_mixer).unwrap_or_default();
+    if let Verdict::Warning(text) = judge(&loudness, &mixer) {
+        writeln!(out, "{text}")?;
+    }
     let told =
         "speech was heard all the time, so there is no number to suggest; leave the room quiet for a few seconds";
     writeln!(out, "energy_threshold = {:.0}   # or \"auto\"", meter.suitable().context(told)?)?;
@@ -49,6 +60,7 @@ pub fn run(
 fn watch(
     source: &mut dyn SoundSource,
     meter: &mut Meter,
+    loudness: &mut Loudness,
     for_s: Option<u64>,
     stop: &AtomicBool,
     out: &mut dyn Write,
@@ -60,6 +72,7 @@ fn watch(
     while !stop.load(Ordering::Relaxed) && for_s.is_none_or(|seconds| heard < seconds.saturating_mul(rate)) {
         let Some(chunk) = source.read(CHUNK_SAMPLES)? else { break };
         meter.hear(&chunk.samples);
+        loudness.hear(&chunk.samples, meter.is_speaking());
         heard += chunk.samples.len() as u64;
         if heard / line_samples == lines {
             continue;

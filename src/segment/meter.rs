@@ -70,6 +70,11 @@ impl Meter {
         });
     }
 
+    /// Whether anyone speaks, in what was heard last.
+    pub fn is_speaking(&self) -> bool {
+        self.segmenter.is_speaking()
+    }
+
     /// What there is to be shown now; the next reading begins here.
     pub fn read(&mut self) -> Reading {
         let gauge = self.segmenter.gauge();

@@ -4,6 +4,7 @@ mod api;
 mod cut_short;
 mod end_to_end;
 mod faults;
+mod gain;
 mod hearing;
 mod indicate;
 mod journal;

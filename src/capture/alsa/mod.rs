@@ -7,6 +7,7 @@
     reason = "EDGE: a device, and a thread that waits for it"
 )]
 
+mod control;
 mod open;
 
 use std::sync::Arc;
@@ -17,9 +18,11 @@ use alsa::pcm::{PCM, State};
 use jiff::Timestamp;
 use rustix::io::Errno;
 
+pub use self::control::capture_mixer;
 pub use self::open::{Opener, list};
 use self::open::{errno, quietly, told};
 use super::channels::Mixer;
+use super::gain::MixerDevice;
 use super::losses::LossReport;
 use super::microphone::{Trouble, trouble};
 use super::stamp::{Now, StampClock, Status, time_of_first};
@@ -77,6 +80,11 @@ impl Microphone {
     /// What ALSA calls it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where its gain is set ([`capture_mixer`]).
+    pub fn mixer_device(&self) -> MixerDevice {
+        control::device(&self.pcm, &self.name)
     }
 
     /// How often sound was lost because it was not read in time, or because the machine slept.

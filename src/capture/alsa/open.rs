@@ -127,7 +127,7 @@ fn known() -> Vec<Known> {
 }
 
 /// The card in a PCM's name, as in `plughw:CARD=C920,DEV=0`.
-fn card_of(pcm: &str) -> Option<Card> {
+pub(super) fn card_of(pcm: &str) -> Option<Card> {
     let (_, after) = pcm.split_once("CARD=")?;
     let id = CString::new(after.split(',').next()?).ok()?;
     quietly(|| Card::from_str(&id)).ok()
