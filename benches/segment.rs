@@ -8,24 +8,36 @@ use listener::segment::{Settings, Threshold, segment_all};
 
 const MINUTE_SAMPLES: usize = 60 * 16_000;
 
-/// A minute of faint noise, with three seconds of speech in every six if there is any.
-fn minute(speech: bool) -> Vec<i16> {
+/// What is heard beside faint noise: three seconds of speech in every six, a knock a second, or nothing.
+#[derive(Clone, Copy, PartialEq)]
+enum Beside {
+    Speech,
+    Knocks,
+    Nothing,
+}
+
+fn minute(beside: Beside) -> Vec<i16> {
     let mut chance = 1u32;
     let mut noise = move || {
         chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (chance >> 16) as i16 / 2048
     };
     let voice = synthetic_voice(48_000, 6_000.0);
-    let said = |at: usize| if speech && (at / 48_000).is_multiple_of(2) { voice[at % 48_000] } else { 0 };
+    let said = |at: usize| match beside {
+        Beside::Speech if (at / 48_000).is_multiple_of(2) => voice[at % 48_000],
+        Beside::Knocks if at % 16_000 < 800 => (8_000 - 10 * (at % 800) as i16) * if at % 8 < 4 { 1 } else { -1 },
+        _ => 0,
+    };
     (0..MINUTE_SAMPLES).map(|at| noise() + said(at)).collect()
 }
 
 fn segment(criterion: &mut Criterion) {
-    let (talk, quiet) = (minute(true), minute(false));
+    let [talk, knocks, quiet] = [Beside::Speech, Beside::Knocks, Beside::Nothing].map(minute);
     let mut group = criterion.benchmark_group("segment_a_minute");
     let cases = [
         ("fixed", Threshold::Fixed(5000.0), &talk),
         ("auto", Threshold::Auto, &talk),
+        ("auto-knocks", Threshold::Auto, &knocks),
         ("auto-quiet", Threshold::Auto, &quiet),
     ];
     for (name, threshold, recording) in cases {

@@ -55,6 +55,8 @@ const SOUND: RGBColor = RGBColor(0x5b, 0x6b, 0x7c);
 const LEVEL: RGBColor = RGBColor(0x1f, 0x5f, 0xa8);
 const THRESHOLD: RGBColor = RGBColor(0xc6, 0x28, 0x28);
 const FLOOR: RGBColor = RGBColor(0xd0, 0x8a, 0x00);
+/// How sure the detector is that somebody speaks: from the middle of the waveform (not at all, or not asked) to its top.
+const VOICE: RGBColor = RGBColor(0x8e, 0x3b, 0xb0);
 /// Utterances; nothing else has this colour.
 const UTTERANCE: RGBColor = RGBColor(0x2e, 0x9e, 0x4f);
 
@@ -107,6 +109,10 @@ fn draw(plot: &Plot, root: &Area) -> anyhow::Result<()> {
     let outline = outline(&plot.trace);
     wave.plotting_area().draw(&Polygon::new(outline.clone(), SOUND))?;
     wave.plotting_area().draw(&PathElement::new(outline, SOUND))?;
+    if plot.trace.levels().any(|(_, gauge)| gauge.voice.is_some()) {
+        let voice = plot.trace.levels().map(|(at_s, gauge)| (at_s, f64::from(gauge.voice.unwrap_or(0.0))));
+        wave.plotting_area().draw(&PathElement::new(voice.collect::<Vec<_>>(), VOICE.stroke_width(2)))?;
+    }
     let line = |of: fn(&Gauge) -> Option<f32>| -> Vec<(f64, f64)> {
         let point = |(at_s, gauge): (f64, Gauge)| Some((at_s, f64::from(of(&gauge)?).max(LEVELS.start)));
         plot.trace.levels().filter_map(point).collect()
@@ -178,9 +184,9 @@ fn label(root: &Area, spans: &[Span], utterances: &[(f64, f64)]) -> anyhow::Resu
 }
 
 fn legend(head: &Area, followed: bool) -> anyhow::Result<()> {
-    let floor = followed.then_some(("background", FLOOR, 2));
-    let entries = [("energy", LEVEL, 2), ("threshold", THRESHOLD, 2)].into_iter().chain(floor);
-    let mut left = SIZE.0 as i32 - 510;
+    let of_room = [("background", FLOOR, 2), ("voice", VOICE, 2)].into_iter().filter(|_| followed);
+    let entries = [("energy", LEVEL, 2), ("threshold", THRESHOLD, 2)].into_iter().chain(of_room);
+    let mut left = SIZE.0 as i32 - 597;
     let style = font(15).pos(Pos::new(HPos::Left, VPos::Center));
     for (name, colour, width) in entries.chain([("utterance, seconds", UTTERANCE, 10)]) {
         let line = PathElement::new([(left, HEAD / 2), (left + 22, HEAD / 2)], colour.stroke_width(width));
@@ -236,6 +242,19 @@ mod tests {
             .filter_map(|n| n.text())
             .collect::<String>();
         assert!(text.contains("a<b>&\"c\"?.wav"));
+    }
+
+    #[test]
+    fn what_the_detector_of_voices_says_is_drawn_where_it_is_asked() {
+        let drawn = |voice| {
+            let mut trace = Trace::default();
+            let gauge = Gauge { level: 100.0, floor: Some(10.0), threshold: 40.0, voice };
+            (0..100).for_each(|_| trace.hear(&[100; WINDOW_SAMPLES], gauge));
+            let svg = svg(&Plot { title: "talk.wav".into(), trace, utterances: vec![] }).expect("it is drawn");
+            // Once in the legend.
+            svg.matches("#8E3BB0").count()
+        };
+        assert_eq!((drawn(None), drawn(Some(0.9))), (1, 2));
     }
 
     #[test]

@@ -119,6 +119,46 @@ fn a_long_speech_does_not_become_its_own_background() {
 }
 
 #[test]
+fn whoever_speaks_when_the_box_starts_is_heard_from_the_first_sample() {
+    let found = segment_all(AUTO, &speech_over(20, 0, 2000, 2000, 8000));
+    assert_eq!(found.len(), 1, "{:?}", bounds_ms(&found));
+    assert!(found[0].start == 0 && found[0].end() / 16 >= 2000, "{:?}", bounds_ms(&found));
+}
+
+#[test]
+fn a_quiet_microphone_is_heard() {
+    let spoken = synthetic_voice(samples_in(1500), 30.0);
+    let level = rms(&spoken);
+    assert!((8.0..14.0).contains(&level), "an RMS of {level}");
+    let found = segment_all(AUTO, &speech_over(1, 3000, 1500, 2000, 30));
+    assert_eq!(found.len(), 1, "{:?}", bounds_ms(&found));
+    let (start, end) = (found[0].start / 16, found[0].end() / 16);
+    assert!(start <= 3000 && end >= 4400, "{start} to {end}");
+}
+
+#[test]
+fn a_short_word_by_itself_counts() {
+    for hiss in [10, 100, 600] {
+        let found = segment_all(AUTO, &speech_over(hiss, 3000, 250, 2000, 8000));
+        assert_eq!(found.len(), 1, "hiss {hiss}: {:?}", bounds_ms(&found));
+    }
+}
+
+#[test]
+fn a_minute_of_a_fan_of_clicks_or_of_a_chord_is_no_utterance() {
+    let fan = speech_over(1500, 60_000, 0, 0, 0);
+    let clicks: Vec<(u32, i16)> = (0..120).flat_map(|at| [(450 + at, 10), (5, 25_000)]).collect();
+    let tone = |at: usize, hz: f32| (at as f32 * hz / 16_000.0 * std::f32::consts::TAU).sin();
+    let fades = |at: usize| 1.0 - (at % 16_000) as f32 / 16_000.0;
+    let chord: Vec<i16> = (0..samples_in(60_000))
+        .map(|at| (3_000.0 * fades(at) * (tone(at, 261.6) + tone(at, 329.6) + tone(at, 392.0))) as i16)
+        .collect();
+    for (what, recording) in [("a fan", fan), ("clicks", sound(&clicks)), ("a chord", chord)] {
+        assert_eq!(bounds_ms(&segment_all(AUTO, &recording)), [], "{what}");
+    }
+}
+
+#[test]
 fn knocks_and_a_machine_that_is_switched_on_are_no_utterances() {
     let knocks: Vec<(u32, i16)> = (0..8).flat_map(|_| [(900, 10), (60, 15_000)]).collect();
     assert_eq!(segment_all(AUTO, &sound(&knocks)), []);

@@ -10,11 +10,12 @@ use crate::process::{bare, said};
 /// An utterance is whole if it is held but for this much at either end.
 const TOLERANCE_S: f64 = 0.06;
 
-fn truth(recording: &Path) -> Option<Vec<Bounds>> {
+/// The labels of this name beside a recording.
+fn labels(recording: &Path, name: &str) -> Option<Vec<Bounds>> {
     let labels = std::fs::read(recording.with_extension("json")).ok()?;
     let labels: Value = serde_json::from_slice(&labels).expect("JSON");
     let pair = |pair: &Value| (pair[0].as_f64().expect("seconds"), pair[1].as_f64().expect("seconds"));
-    Some(labels["utterances_s"].as_array().expect("a list").iter().map(pair).collect())
+    Some(labels[name].as_array().expect("a list").iter().map(pair).collect())
 }
 
 fn found(recording: &Path) -> Vec<Bounds> {
@@ -51,6 +52,26 @@ fn a_recording_of_another_rate_and_in_stereo_is_cut_at_the_same_places() {
 mod needs_shared_speech {
     use super::*;
 
+    /// Half a minute each of meetings, and where in them anybody speaks.
+    #[test]
+    #[ignore = "needs the recordings of ../shared/speech"]
+    fn people_who_talk_when_the_recording_begins_are_heard() {
+        let (mut spoken_s, mut heard_s) = (0.0, 0.0);
+        for entry in std::fs::read_dir(Path::new(SHARED_SPEECH).join("real")).expect("readable") {
+            let recording = entry.expect("readable").path();
+            if recording.extension().is_none_or(|ending| ending != "wav") {
+                continue;
+            }
+            let found = found(&recording);
+            for stretch in labels(&recording, "speech").expect("labels") {
+                spoken_s += stretch.1 - stretch.0;
+                heard_s += found.iter().map(|u| (stretch.1.min(u.1) - stretch.0.max(u.0)).max(0.0)).sum::<f64>();
+            }
+        }
+        assert!(spoken_s > 100.0, "{spoken_s} s of speech");
+        assert!(heard_s >= 0.97 * spoken_s, "{heard_s} s of {spoken_s} s are heard");
+    }
+
     #[test]
     #[ignore = "needs the recordings of ../shared/speech"]
     fn following_the_room_cuts_the_labelled_dialogues_right() {
@@ -58,7 +79,7 @@ mod needs_shared_speech {
         for entry in std::fs::read_dir(SHARED_SPEECH).expect("readable") {
             let recording = entry.expect("readable").path();
             let is_sound = recording.extension().is_some_and(|ending| ending == "wav");
-            let Some(truth) = is_sound.then(|| truth(&recording)).flatten() else { continue };
+            let Some(truth) = is_sound.then(|| labels(&recording, "utterances_s")).flatten() else { continue };
             let found = found(&recording);
             let spurious = found.iter().filter(|f| !truth.iter().any(|t| touch(f, t)));
             wrong.extend(spurious.map(|f| format!("{}: nothing is said at {f:?}", recording.display())));

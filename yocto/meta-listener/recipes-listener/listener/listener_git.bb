@@ -1,10 +1,12 @@
 SUMMARY = "Listens and watches in a room and feeds a conversational assistant's API"
 DESCRIPTION = "The program with its services, and what makes an appliance of the system it runs on."
 SECTION = "multimedia"
-LICENSE = "MIT | Apache-2.0"
+# The weights of the detector of voices are Silero's.
+LICENSE = "(MIT | Apache-2.0) & MIT"
 LIC_FILES_CHKSUM = "\
     file://LICENSE-MIT;md5=f3b26cfc3641b62b12ebe291802601bc \
     file://LICENSE-APACHE;md5=22a53954e4e0ec258dfce4391e905dac \
+    file://src/segment/voice/LICENSE-silero-vad;md5=475d6abdf4b0304512f6d01b55906b6c \
 "
 
 DEPENDS = "alsa-lib clang-native gstreamer1.0 gstreamer1.0-plugins-base udev"
