@@ -12,7 +12,7 @@ CAPTURE, UPLOAD, INDICATE = STAGES = "listener-capture", "listener-upload", "lis
 CONFIG, PUBLIC = "/var/lib/listener/config/listener.toml", "/var/lib/listener/public/listener.toml"
 # The kernel's virtual sound card and camera (hw-tests/README.md); small and seldom, since it may be emulated.
 DEVICES = {
-    "audio": {"default_microphone": "Loopback", "energy_threshold": 600},
+    "audio": {"default_microphone": "Loopback"},
     "video": {"width": 320, "height": 180, "frame_rate": 5, "video_length": 10},
 }
 SPEECH = "/run/speech.wav"

@@ -57,3 +57,25 @@ impl SoundSource for TestSound {
         Ok(Some(SoundChunk { captured: self.clock.now() - signed(ago), samples }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::limits::CHUNK_SAMPLES;
+
+    #[test]
+    fn its_sound_follows_a_clock_that_is_stepped() {
+        let start = "2026-09-21T14:14:00Z".parse().expect("a time");
+        let clock = Arc::new(ManualClock::at(start));
+        let mut sound = TestSound::new(Arc::<ManualClock>::clone(&clock));
+        let chunk = Duration::from_millis(20);
+        let mut captured = || {
+            clock.advance(chunk);
+            sound.read(CHUNK_SAMPLES).expect("sound").expect("no end").captured
+        };
+        assert_eq!(captured(), start);
+        clock.step(signed(Duration::from_secs(3600)));
+        assert_eq!(captured(), start + signed(Duration::from_secs(3600) + chunk));
+    }
+}

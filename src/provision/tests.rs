@@ -48,6 +48,18 @@ fn another_token_is_taken() {
 }
 
 #[test]
+fn a_box_whose_file_names_no_threshold_follows_the_room() {
+    let bare = "home_id = 7\ntoken = \"s3cret\"\napi_domain = \"https://api.example.org\"\n";
+    let public = |text: &str| match judge(text.as_bytes(), None).expect("good") {
+        Wanted::Settings(settings) => settings.public(),
+        Wanted::Reset(reset) => panic!("{reset:?}"),
+    };
+    assert!(public(bare).contains("energy_threshold = \"auto\""), "{}", public(bare));
+    let named = public(&format!("{bare}[audio]\nenergy_threshold = 5000\n"));
+    assert!(named.contains("energy_threshold = 5000") && !named.contains("auto"), "{named}");
+}
+
+#[test]
 fn a_reset_is_done_whatever_is_held() {
     let wanted = judge(b"factory_reset = true\nerase_recordings = true", None).expect("good");
     assert!(matches!(Change::between(None, wanted), Change::Reset(FactoryReset { erase_recordings: true })));
