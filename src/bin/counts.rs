@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use listener::capture::synthetic_voice::synthetic_voice;
 use listener::limits::{CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use listener::segment::{Hearing, Settings, SoundChunk, Threshold};
 use listener::spool::books::Books;
@@ -95,13 +96,10 @@ fn hear(hearing: &mut Hearing, chunks: &[SoundChunk]) {
     chunks.iter().for_each(|chunk| hearing.push(chunk, |heard| drop(black_box(heard))));
 }
 
-/// A second of noise, with syllables of 200 ms if someone speaks, in chunks as a microphone gives them.
+/// A second of noise, and of a voice if someone speaks, in chunks as a microphone gives them.
 fn sound(noise: &mut fastrand::Rng, second: i64, is_speech: bool) -> Vec<SoundChunk> {
-    let syllable = |at: usize| is_speech && (at / 3_200).is_multiple_of(2);
-    let voice = |at: usize| if at % 40 < 20 { 6_000 } else { -6_000 };
-    let samples: Vec<i16> = (0..SAMPLE_RATE_HZ as usize)
-        .map(|at| noise.i16(-128..128) + if syllable(at) { voice(at) } else { 0 })
-        .collect();
+    let voice = synthetic_voice(SAMPLE_RATE_HZ as usize, if is_speech { 6_000.0 } else { 0.0 });
+    let samples: Vec<i16> = voice.iter().map(|voice| noise.i16(-128..128) + voice).collect();
     let chunk = |(number, samples): (usize, &[i16])| {
         let into_us = (number * CHUNK_SAMPLES) as i64 * 1_000_000 / i64::from(SAMPLE_RATE_HZ);
         let captured = Timestamp::from_microsecond((START_S + second) * 1_000_000 + into_us).expect("in range");
