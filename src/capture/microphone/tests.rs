@@ -103,3 +103,18 @@ fn every_trouble_is_one_line_that_says_what_to_do() {
         assert!(said.contains("\"hw:1,0\"") && said.contains("; ") && !said.contains('\n'), "{said}");
     }
 }
+
+#[test]
+fn a_microphone_is_opened_with_the_channels_of_its_hardware() {
+    assert_eq!(channels("plughw:CARD=USB,DEV=0", Some(8)), 8);
+    assert_eq!(channels("plughw:CARD=USB,DEV=0", Some(1)), 1);
+    assert_eq!(channels("plughw:CARD=USB,DEV=0", None), 1);
+    // A converter claims any number.
+    assert_eq!(channels("default", Some(10_000)), 1);
+    // A sound server would mix them, whatever is in them.
+    assert_eq!(
+        (channels("pulse", None), channels("pipewire:HANDLE=5", Some(1)), channels("pulse", Some(4))),
+        (2, 2, 4)
+    );
+    assert_eq!(channels("pulseless", None), 1);
+}
