@@ -193,7 +193,9 @@ def test_it_records_from_devices_under_the_same_rights(machine, api):
     machine.run("modprobe vivid n_devs=1 node_types=0x1; modprobe snd-aloop; udevadm settle")
     machine.run("systemd-run --unit tone speaker-test -D plughw:Loopback,1 -c 2 -t sine -f 440")
     machine.run(f"rm -r /etc/systemd/system/{CAPTURE}.service.d; systemctl daemon-reload")
-    machine.run("printf '[audio]\\ntimeout = 5000\\n' >>/var/lib/listener/public/listener.toml")
+    # A tone is no voice: a box that names no threshold would hear nobody.
+    machine.run("sed -i 's/^energy_threshold = .*/energy_threshold = 600\\ntimeout = 5000/' /var/lib/listener/public/listener.toml")
+    machine.run("grep -q '^timeout = 5000' /var/lib/listener/public/listener.toml")
     machine.run(f"systemctl restart {CAPTURE}", 300)
     api.wait_for_more()
     said = machine.run("listener status")
