@@ -8,6 +8,7 @@ pub mod encoder;
 pub mod gain;
 #[cfg(feature = "device")]
 pub mod gstreamer;
+pub mod joined;
 pub mod listen;
 #[cfg(feature = "device")]
 mod losses;

@@ -117,6 +117,7 @@ impl File {
                 let codec = decoder.undecodable(kind)?;
                 Some(Fault::new(part, format!("{}: its {what} cannot be decoded: {codec}", path.display())))
             })
+            .chain(input.unplayed().map(|text| Fault::new(Part::Microphone, text)))
             .collect();
         let name = path.display().to_string();
         let reading = Arc::new(Reading { decoder, name, input });
@@ -246,6 +247,10 @@ impl SoundSource for FileSound {
 impl Reading {
     /// Says so if much of the file was not read: of most kinds of joined films GStreamer plays the first alone.
     fn tell_unread(&self) {
+        if let Some(text) = self.input.unplayed() {
+            log::warn!("{text}");
+            return;
+        }
         let (Some(all), Some(read)) = (self.input.bytes(), self.decoder.bytes_read()) else { return };
         if read < all / 10 * 6 {
             log::warn!(

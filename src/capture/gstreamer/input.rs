@@ -13,6 +13,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::Pipeline;
 use crate::capture::SourceError;
+use crate::capture::joined;
 use crate::capture::orientation::{self, Direction};
 use crate::capture::wav;
 use crate::supervise;
@@ -28,6 +29,8 @@ pub(super) enum Input {
         decoder: Option<&'static str>,
         /// How its pictures have to be turned.
         direction: Direction,
+        /// The byte at which another file begins that is not played.
+        second: Option<u64>,
     },
     /// A FIFO, a pipe, a device; or a file that is better read as one.
     Stream { end: OwnedFd, is_file: bool },
@@ -59,9 +62,9 @@ impl Input {
         if start(&mut file)[..4] == *b"OggS" {
             return stream(file, Vec::new(), vec![(0, u64::MAX)]).map_err(|error| error.to_string());
         }
-        let direction = orientation::mirrored(&mut file);
+        let (direction, second) = (orientation::mirrored(&mut file), joined::second(&mut file));
         let path = absolute(path).map_err(|error| error.to_string())?;
-        Ok(Self::File { path, decoder: decoder(&mut file), direction })
+        Ok(Self::File { path, decoder: decoder(&mut file), direction, second })
     }
 
     /// Whether it can be read once more from its start.
@@ -80,6 +83,16 @@ impl Input {
             Self::File { direction, .. } => *direction,
             Self::Stream { .. } => Direction::Auto,
         }
+    }
+
+    /// What is said of a film that is two, joined, and what to do.
+    pub fn unplayed(&self) -> Option<String> {
+        let Self::File { path, second: Some(at), .. } = self else { return None };
+        let (path, from) = (path.display(), at + 1);
+        Some(format!(
+            "{path}: another film begins at byte {at} of it, and only the first is played; take it apart: \
+             tail -c +{from} {path} >second"
+        ))
     }
 
     /// How long it is, of what is read as it is.
