@@ -141,6 +141,7 @@ need_qemu_10() {
         dpkg --compare-versions "$(dpkg-query -W -f='${Version}' "$package" 2>/dev/null)" ge 1:10 || old="$old $package"
     done
     [ -n "$old" ] || return 0
+    candidate "$1" || apt_update
     version=$(apt-cache policy "$1" | sed -n 's/^ *Candidate: //p')
     dpkg --compare-versions "$version" ge 1:10 && { need_packages "$@"; return; }
     # shellcheck disable=SC1091 # any Debian's
