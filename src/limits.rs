@@ -233,8 +233,11 @@ pub const ROW_SETTLE: Duration = Duration::from_secs(5);
 /// And once more this long after everything was sent: behind a locked table a row was seen to come after 80 s.
 pub const ROW_LATE: Duration = Duration::from_secs(120);
 
+/// Any other answer of the API is a row, a word or a page: more is not read.
+pub const MAX_ANSWER_BYTES: u64 = 1 << 20;
+
 /// The answer of `list_files` that is read at most: over 100,000 rows.
-pub const MAX_ANSWER_BYTES: u64 = 64 << 20;
+pub const MAX_LIST_BYTES: u64 = 64 << 20;
 
 /// How much of an unexpected answer is shown or kept.
 pub const SHOWN_ANSWER_CHARS: usize = 200;

@@ -209,20 +209,18 @@ fn task_time(time: Timestamp) -> String {
 }
 
 fn ask(call: Call, request: RequestBuilder) -> Result<Value, ApiError> {
-    meaning(call, &send(request)?)
+    let most_bytes = if call == Call::ListFiles { limits::MAX_LIST_BYTES } else { limits::MAX_ANSWER_BYTES };
+    meaning(call, &send(request, most_bytes)?)
 }
 
-fn send(request: RequestBuilder) -> Result<Answer, ApiError> {
+fn send(request: RequestBuilder, most_bytes: u64) -> Result<Answer, ApiError> {
     let response = request.send().map_err(classify)?;
     let status = response.status().as_u16();
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let location = header(LOCATION).map(str::to_owned);
     let retry_after = header(RETRY_AFTER).and_then(|wait| retry_after(wait, header(DATE)));
     let mut body = Vec::new();
-    response
-        .take(limits::MAX_ANSWER_BYTES)
-        .read_to_end(&mut body)
-        .map_err(|error| ApiError::BrokenOff(root_cause(&error)))?;
+    response.take(most_bytes).read_to_end(&mut body).map_err(|error| ApiError::BrokenOff(root_cause(&error)))?;
     Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after, location })
 }
 
