@@ -25,8 +25,8 @@ pub fn fault_of(domain: &str, error: &ApiError) -> Fault {
         ApiError::Doubtful(cause) => (
             Part::Api,
             format!(
-                "the API at {domain}, or something on the way there, does not do what is asked: {cause}; check api_domain, \
-                 scheme and port included, and what is in between"
+                "what answers at {domain} is not the API, or does not let this through: {cause}; check api_domain, scheme and \
+                 port included, and what is on the way"
             ),
         ),
         ApiError::Unauthorized(cause) => {
