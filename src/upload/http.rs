@@ -229,6 +229,9 @@ fn classify(error: reqwest::Error) -> ApiError {
     if let Some(cause) = tls::distrust(&error) {
         return ApiError::Untrusted(cause);
     }
+    if tls::is_no_tls(&error) {
+        return ApiError::Unreachable("it speaks no TLS there; is it http:// ?".into());
+    }
     if error.is_connect() || error.is_builder() {
         return ApiError::Unreachable(if error.is_timeout() { "no answer in time".into() } else { root_cause(&error) });
     }

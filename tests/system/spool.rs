@@ -104,3 +104,12 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         assert!(output.status.success() && said(&output).is_empty(), "{arguments:?}: {}", said(&output));
     }
 }
+
+#[test]
+fn of_a_folder_in_which_nothing_was_recorded_that_is_said() {
+    let data_dir = tempdir().expect("a folder");
+    for arguments in [&[][..], &["--json"]] {
+        let (is_well, printed) = spool(data_dir.path(), arguments);
+        assert!(!is_well && printed.contains("nothing was recorded here"), "{printed}");
+    }
+}
