@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::durable::power;
-    use crate::spool::{Keeper, Kind, Recording};
+    use crate::spool::{Keeper, Kind, Recording, Want};
 
     const SECOND: usize = SAMPLE_RATE_HZ as usize;
 
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn lengths_s(spool: &Spool) -> Vec<f64> {
-        std::iter::from_fn(|| spool.take(Duration::ZERO, || Duration::ZERO))
+        std::iter::from_fn(|| spool.take(Want::Any, Duration::ZERO, || Duration::ZERO))
             .map(|name| spool.load(&name).expect("loads").item)
             .map(|item| item.end().duration_since(item.start()).as_secs_f64())
             .collect()
