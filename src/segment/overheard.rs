@@ -8,6 +8,9 @@ use crate::limits::{OVERHEARD_SAMPLES, SAMPLE_RATE_HZ, VOICES_SAMPLES};
 pub struct Overheard {
     windows: Windows,
     segmenter: Segmenter,
+    /// So many samples after the first voice it is told, if so many of them were voices.
+    after: u64,
+    least: u64,
     /// Samples since the first voice that the threshold did not hear, and how many of them were in utterances.
     since_first: u64,
     spoken: u64,
@@ -19,7 +22,8 @@ impl Overheard {
     pub fn new(settings: Settings) -> Option<Self> {
         let Threshold::Fixed(_) = settings.threshold else { return None };
         let segmenter = Segmenter::new(Settings { threshold: Threshold::Auto, ..settings });
-        Some(Self { windows: Windows::default(), segmenter, since_first: 0, spoken: 0, is_told: false })
+        let (after, least) = (OVERHEARD_SAMPLES, VOICES_SAMPLES);
+        Some(Self { windows: Windows::default(), segmenter, after, least, since_first: 0, spoken: 0, is_told: false })
     }
 
     /// Hears a chunk, and whether the threshold takes it for speech. `true` once: people have been speaking for five
@@ -42,7 +46,7 @@ impl Overheard {
                 *since_first += window.len() as u64;
             }
         });
-        self.is_told = self.since_first >= OVERHEARD_SAMPLES && self.spoken >= VOICES_SAMPLES;
+        self.is_told = self.since_first >= self.after && self.spoken >= self.least;
         self.is_told
     }
 
@@ -64,31 +68,33 @@ mod tests {
     use crate::capture::synthetic_voice::synthetic_voice;
     use crate::segment::tests::SETTINGS;
 
-    /// Two seconds of a voice in every sixteen, and no sound between.
-    fn chunks(amplitude: f32) -> impl Iterator<Item = Vec<i16>> {
-        let (voice, quiet) = (synthetic_voice(32_000, amplitude), vec![0; 32_000]);
-        (0..).map(move |at| if at % 8 == 0 { voice.clone() } else { quiet.clone() })
+    /// A fixed threshold that hears a fifth of the time: the detector takes long where it is emulated.
+    fn overheard() -> Overheard {
+        let whole = Overheard::new(SETTINGS).expect("a fixed threshold");
+        assert_eq!((whole.after / 16_000, whole.least / 16_000), (300, 30), "seconds");
+        Overheard { after: whole.after / 5, least: whole.least / 5, ..whole }
     }
 
-    /// Chunks until it is told.
-    fn told_after(minutes: usize, amplitude: f32, heard_every: Option<usize>) -> Option<usize> {
-        let mut overheard = Overheard::new(SETTINGS).expect("a fixed threshold");
-        let mut chunks = chunks(amplitude).take(minutes * 30).enumerate();
-        chunks.position(|(at, chunk)| overheard.hear(&chunk, heard_every.is_some_and(|every| at % every == 0)))
+    /// Two seconds of a voice in every sixteen, and no sound between; a minute and a half of it.
+    fn chunks(amplitude: f32) -> impl Iterator<Item = (usize, Vec<i16>)> {
+        let (voice, quiet) = (synthetic_voice(32_000, amplitude), vec![0; 32_000]);
+        (0..45).map(move |at| (at, if at % 8 == 0 { voice.clone() } else { quiet.clone() }))
     }
 
     #[test]
     fn people_who_speak_below_the_threshold_are_noticed_after_five_minutes_and_once() {
-        let mut overheard = Overheard::new(SETTINGS).expect("a fixed threshold");
-        let told = chunks(600.0).take(200).enumerate().filter(|(_, chunk)| overheard.hear(chunk, false));
+        let mut overheard = overheard();
+        let told = chunks(600.0).filter(|(_, chunk)| overheard.hear(chunk, false));
         let at: Vec<usize> = told.map(|(at, _)| at).collect();
-        assert!(matches!(at[..], [150..=160]), "after {at:?} chunks of two seconds");
+        assert!(matches!(at[..], [30..=40]), "after {at:?} chunks of two seconds");
     }
 
     #[test]
     fn nothing_is_said_where_nobody_speaks_or_some_are_heard() {
-        assert_eq!(told_after(6, 0.0, None), None);
-        assert_eq!(told_after(6, 600.0, Some(100)), None);
+        let mut nobody = overheard();
+        assert!(!chunks(0.0).any(|(_, chunk)| nobody.hear(&chunk, false)));
+        let mut some = overheard();
+        assert!(!chunks(600.0).any(|(at, chunk)| some.hear(&chunk, at % 20 == 0)));
         assert!(Overheard::new(Settings { threshold: Threshold::Auto, ..SETTINGS }).is_none());
     }
 }
