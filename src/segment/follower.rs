@@ -101,6 +101,20 @@ struct Speech {
     aside_db: f32,
 }
 
+/// What is known of the background.
+#[derive(Debug, Clone, Copy)]
+struct Background {
+    floor_db: f32,
+    crest_db: f32,
+}
+
+/// The level that stands out from the background by so much. As long as nothing is known of it, everything does.
+fn standing_out(background: Option<Background>, above_floor_db: f32, above_crest_db: f32) -> f32 {
+    background.map_or(LEAST_THRESHOLD_DB, |known| {
+        (known.floor_db + above_floor_db).max(known.crest_db + above_crest_db).max(LEAST_THRESHOLD_DB)
+    })
+}
+
 impl Follower {
     pub(super) fn new() -> Self {
         Self {
@@ -170,25 +184,22 @@ impl Follower {
         newest[VOICE_WINDOWS / 2]
     }
 
-    /// The level that stands out from the background by so much. As long as nothing is known of it, everything does.
-    fn standing_out(&self, above_floor_db: f32, above_crest_db: f32) -> f32 {
-        if !self.noise.is_known() {
-            return LEAST_THRESHOLD_DB;
-        }
-        let (floor, crest) = (self.noise.floor_db(), self.noise.crest_db());
-        (floor + above_floor_db).max(crest + above_crest_db).max(LEAST_THRESHOLD_DB)
+    /// The middle of the background and its upper end, once they are known.
+    fn background(&self) -> Option<Background> {
+        self.noise.is_known().then(|| Background { floor_db: self.noise.floor_db(), crest_db: self.noise.crest_db() })
     }
 
     /// Hears a window while nobody speaks: whether speech begins, and how many windows there has been reason to think so.
     pub(super) fn begins(&mut self, window: &[i16]) -> (bool, usize) {
         self.hear(window);
-        self.threshold_db = self.standing_out(ABOVE_FLOOR_DB, ABOVE_CREST_DB);
-        let is_reason = self.level_db >= self.standing_out(ASK_ABOVE_FLOOR_DB, ASK_ABOVE_CREST_DB);
+        let background = self.background();
+        self.threshold_db = standing_out(background, ABOVE_FLOOR_DB, ABOVE_CREST_DB);
+        let is_reason = self.level_db >= standing_out(background, ASK_ABOVE_FLOOR_DB, ASK_ABOVE_CREST_DB);
         self.since_reason = if is_reason { 0 } else { self.since_reason + 1 };
         let is_over = self.since_reason >= GAP_WINDOWS && self.since_voice >= GAP_WINDOWS;
         self.reason = if is_over { 0 } else { self.reason + 1 };
         if self.voice.is_awake() {
-            if is_over && self.noise.is_known() {
+            if is_over && background.is_some() {
                 self.voice.sleep();
             }
         } else if self.reason > CHANCE_WINDOWS {
@@ -221,14 +232,15 @@ impl Follower {
     /// Hears a window while someone speaks.
     pub(super) fn goes_on(&mut self, window: &[i16]) -> Window {
         self.hear(window);
-        let softest = self.standing_out(ABOVE_FLOOR_DB - HYSTERESIS_DB, SOFTEST_ABOVE_CREST_DB);
+        let background = self.background();
+        let softest = standing_out(background, ABOVE_FLOOR_DB - HYSTERESIS_DB, SOFTEST_ABOVE_CREST_DB);
         let others_db = if self.peak_db >= self.others_db + NEARER_DB { self.others_db + ABOVE_OTHERS_DB } else { 0.0 };
         let nearest = (self.peak_db - BELOW_PEAK_DB).max(others_db);
         self.threshold_db = softest.max(nearest);
         let is_loud = self.level_db >= self.threshold_db;
         let is_aside = self.voice_db() < self.peak_db - ASIDE_BELOW_PEAK_DB;
         let answer = self.answers[4];
-        let is_voice = answer >= GO_ON && self.level_db >= nearest.max(self.least_voice_db());
+        let is_voice = answer >= GO_ON && self.level_db >= nearest.max(self.least_voice_db(background));
         let speech = &mut self.speech;
         speech.loud_run = if is_loud { speech.loud_run + 1 } else { 0 };
         let belongs = answer >= PERHAPS && speech.loud_run >= BURST_WINDOWS;
@@ -246,11 +258,8 @@ impl Follower {
     }
 
     /// The level from which on a voice is heard beside the background.
-    fn least_voice_db(&self) -> f32 {
-        if !self.noise.is_known() {
-            return 0.0;
-        }
-        (self.noise.floor_db() + VOICE_ABOVE_FLOOR_DB).min(self.peak_db - CLEARLY_LOUDER_DB)
+    fn least_voice_db(&self, background: Option<Background>) -> f32 {
+        background.map_or(0.0, |known| (known.floor_db + VOICE_ABOVE_FLOOR_DB).min(self.peak_db - CLEARLY_LOUDER_DB))
     }
 
     /// The utterance ends although voices are heard: they are left aside.
