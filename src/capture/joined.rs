@@ -1,7 +1,9 @@
 //! Whether a film is two, one behind the other: GStreamer plays the first of such a Matroska or FLV file and passes over the rest.
 //! Reads what it is given and decides nothing else.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek};
+
+use super::peek::read;
 
 /// Level-1 elements of Matroska (RFC 8794, RFC 9559): the header of a file, and its one segment.
 const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
@@ -55,13 +57,6 @@ fn flv(file: &mut (impl Read + Seek)) -> Option<u64> {
         at += 15 + u64::from(u32::from_be_bytes([0, high, middle, low]));
     }
     None
-}
-
-fn read<const N: usize>(file: &mut (impl Read + Seek), at: u64) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    file.seek(SeekFrom::Start(at)).ok()?;
-    file.read_exact(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod loudness;
 mod microphone;
 pub mod mute;
 pub mod orientation;
+mod peek;
 pub mod pipeline;
 pub mod replay;
 pub mod retime;

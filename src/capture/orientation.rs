@@ -5,6 +5,8 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
+use super::peek::read;
+
 /// Boxes that are looked at, of a film whose index may be long.
 const MOST_BOXES: usize = 10_000;
 
@@ -102,13 +104,6 @@ fn signs(file: &mut (impl Read + Seek), body: u64) -> Option<Signs> {
 
 fn number(bytes: &[u8], at: usize) -> u32 {
     bytes[at..at + 4].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
-}
-
-fn read<const N: usize>(file: &mut (impl Read + Seek), at: u64) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    file.seek(SeekFrom::Start(at)).ok()?;
-    file.read_exact(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 #[cfg(test)]
