@@ -40,7 +40,7 @@ pub enum Event {
         /// pause is in it, and however long there was no network.
         since_end: SignedDuration,
     },
-    /// How speech is told from noise, and why so.
+    /// What counts as speech, and which setting says so.
     Hears(String),
     /// Something is not as it should be although nothing fails: what, and what a person can do.
     Warning(Part, String),
@@ -139,7 +139,7 @@ pub struct Progress {
     recording: BTreeSet<Part>,
     /// From the end of speech to the task's acceptance.
     pub answers: Histogram,
-    /// How speech is told from noise, and why so.
+    /// What counts as speech, and which setting says so.
     #[serde(default)]
     pub hears: String,
     /// What was warned of, by part.

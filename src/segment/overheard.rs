@@ -8,8 +8,9 @@ use crate::limits::{OVERHEARD_SAMPLES, SAMPLE_RATE_HZ, VOICES_SAMPLES};
 pub struct Overheard {
     windows: Windows,
     segmenter: Segmenter,
-    /// So many samples after the first voice it is told, if so many of them were voices.
+    /// The warning comes this many samples after the first voice,
     after: u64,
+    /// if this many of them were voices.
     least: u64,
     /// Samples since the first voice that the threshold did not hear, and how many of them were in utterances.
     since_first: u64,

@@ -43,7 +43,7 @@ pub struct Status {
     /// What is not as it should be although nothing fails, by part.
     #[serde(default)]
     pub warnings: BTreeMap<Part, String>,
-    /// How speech is told from noise, and why so.
+    /// What counts as speech, and which setting says so.
     #[serde(default)]
     pub hears: String,
     /// The newest fault, over or not.

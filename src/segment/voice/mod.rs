@@ -56,8 +56,8 @@ impl Voice {
         self.is_awake = false;
     }
 
-    /// Hears a window of this level in the speech band. While it is awake, the probability that somebody speaks is told
-    /// for each step that the window completes.
+    /// Hears a window of this level in the speech band. Returns the probability that somebody speaks if it is awake and the
+    /// window completes a step.
     pub(super) fn hear(&mut self, window: &[i16], level_db: f32) -> Option<f32> {
         self.loudest_db = level_db.max(self.loudest_db - LOUDEST_FALL_DB);
         let (now, next) = window.split_at(window.len().min(STEP - self.filled));
