@@ -75,12 +75,15 @@ impl Placement {
         }
     }
 
-    /// A run begins. Gives what it has to leave word of.
+    /// A run begins. Gives what it has to leave word of: where an earlier run of this start of the machine knew the time, that
+    /// too, for the earlier run's word is kept no longer than its items.
     pub fn begin(&mut self, run: Uuid, boot: Uuid, provisional_us: i64, not_before_us: i64) -> RunClock {
-        let known = self.runs.values().find(|run| run.boot == boot).map(|run| run.boot_number);
+        let of_this_start = || self.runs.values().filter(|run| run.boot == boot);
+        let true_us = of_this_start().find_map(|run| run.true_us);
+        let known = of_this_start().map(|run| run.boot_number).next();
         let next = self.runs.values().map(|run| run.boot_number + 1).max().unwrap_or_default();
         let boot_number = known.unwrap_or(next);
-        let clock = RunClock { run, boot, boot_number, provisional_us, not_before_us, true_us: None };
+        let clock = RunClock { run, boot, boot_number, provisional_us, not_before_us, true_us };
         self.runs.insert(run, clock);
         self.current = Some(boot);
         self.resolve();

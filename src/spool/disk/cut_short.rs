@@ -111,7 +111,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::clock::{Clock, ManualClock};
     use crate::durable::power;
     use crate::spool::{Keeper, Kind, Recording};
 
@@ -122,8 +122,16 @@ mod tests {
     }
 
     fn keeper(dir: &Path) -> (Keeper, Arc<Spool>) {
+        keeper_by(&Arc::new(clock()), dir)
+    }
+
+    fn clock() -> ManualClock {
+        ManualClock::at(start() + SignedDuration::from_secs(9))
+    }
+
+    fn keeper_by(clock: &Arc<ManualClock>, dir: &Path) -> (Keeper, Arc<Spool>) {
         let spool = Arc::new(Spool::open(dir).expect("opens").0);
-        let clock = Arc::new(ManualClock::at(start() + SignedDuration::from_secs(9)));
+        let clock: Arc<ManualClock> = Arc::clone(clock);
         (Keeper::new(Arc::clone(&spool), Uuid::new_v4(), "CLUSTER", clock), spool)
     }
 
@@ -165,6 +173,22 @@ mod tests {
         drop((first, spool));
         let (_, spool) = keeper(dir.path());
         assert_eq!(lengths_s(&spool), [2.0]);
+    }
+
+    #[test]
+    fn what_is_cut_short_in_a_second_run_keeps_its_time_when_the_machine_starts_again() {
+        let (dir, clock) = (tempfile::tempdir().expect("a folder"), Arc::new(clock()));
+        drop(keeper_by(&clock, dir.path()));
+        // The word of the run that first knew the time goes when the second begins.
+        let (mut cut_off, spool) = keeper_by(&clock, dir.path());
+        cut_off.keep(so_far(0, SECOND), &|_| {});
+        drop((cut_off, spool));
+        clock.reboot(clock.now() + SignedDuration::from_secs(20));
+        clock.synchronise(SignedDuration::ZERO);
+        let (_, spool) = keeper_by(&clock, dir.path());
+        let name = spool.take(Duration::ZERO, || Duration::ZERO).expect("it may go");
+        let kept = spool.load(&name).expect("loads");
+        assert_eq!((kept.item.start(), kept.wall), (start(), Wall::Known));
     }
 
     #[test]
