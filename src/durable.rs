@@ -26,7 +26,8 @@ pub fn write_with_mode(scratch_dir: &Path, target: &Path, bytes: &[u8], mode: u3
 
 /// The same, but that it is there becomes durable only with the next file of its folder. What is in it is durable now.
 pub fn write_before_another(scratch_dir: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    fill(tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(scratch_dir)?, target, bytes)
+    let file = tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(scratch_dir);
+    fill(file.map_err(without_name)?, target, bytes)
 }
 
 /// As [`write()`], with the rights and the owner of the file that is replaced, so far as the file system has such; a new
@@ -42,6 +43,15 @@ pub fn write_for_others(scratch_dir: &Path, target: &Path, bytes: &[u8]) -> io::
     let _ = file.as_file().set_permissions(Permissions::from_mode(mode));
     fill(file, target, bytes)?;
     sync_parent(target)
+}
+
+/// The error without the temporary file's name: another one each time would be told each time.
+fn without_name(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((cause, _)) => io::Error::new(error.kind(), cause),
+        None => error,
+    }
 }
 
 fn fill(file: NamedTempFile, target: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -203,6 +213,14 @@ mod tests {
         assert_eq!(fs::read_dir(scratch.path())?.count(), 0);
         assert_eq!(fs::read_dir(target.path())?.count(), 1);
         Ok(())
+    }
+
+    #[test]
+    fn a_write_that_fails_says_so_in_the_same_words_each_time() {
+        let failed =
+            || write(Path::new("/nonexistent"), Path::new("/nonexistent/item"), b"new").expect_err("no folder");
+        assert_eq!(failed().to_string(), failed().to_string());
+        assert_eq!(failed().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub enum Event {
     Fault(Fault),
     /// What was wrong with this part is over.
     Cleared(Part),
+    /// This fault is over; another of its part may not be.
+    Mended(Fault),
     /// The thread that serves this part makes progress, and will be heard of again.
     Alive {
         /// The part.
@@ -75,6 +77,8 @@ pub enum Part {
     Storage,
     /// The disk that holds the spool.
     Disk,
+    /// Some recordings, which the API refuses.
+    Recordings,
     /// The microphone.
     Microphone,
     /// The camera.
@@ -83,8 +87,17 @@ pub enum Part {
 
 impl Part {
     /// All parts, in that order.
-    pub const ALL: [Self; 8] =
-        [Self::Clock, Self::Api, Self::Token, Self::Home, Self::Storage, Self::Disk, Self::Microphone, Self::Camera];
+    pub const ALL: [Self; 9] = [
+        Self::Clock,
+        Self::Api,
+        Self::Token,
+        Self::Home,
+        Self::Storage,
+        Self::Disk,
+        Self::Recordings,
+        Self::Microphone,
+        Self::Camera,
+    ];
 }
 
 impl fmt::Display for Part {
@@ -96,6 +109,7 @@ impl fmt::Display for Part {
             Self::Home => "home",
             Self::Storage => "storage",
             Self::Disk => "disk",
+            Self::Recordings => "recordings",
             Self::Microphone => "microphone",
             Self::Camera => "camera",
         })
@@ -189,6 +203,10 @@ impl Progress {
                 self.warnings.insert(*part, text.clone());
                 return Some(News::Warning(*part, text.clone()));
             }
+            Event::Mended(fault) => {
+                let is_it = self.faults.get(&fault.part) == Some(&fault.text);
+                return is_it.then(|| self.faults.remove(&fault.part)).map(|_| News::Cleared(fault.part));
+            }
             Event::Cleared(part) => return self.faults.remove(part).map(|_| News::Cleared(*part)),
             Event::Alive { .. } => {}
             Event::Over(part) => {
@@ -245,6 +263,17 @@ mod tests {
         assert_eq!(progress.add(&Event::Cleared(Part::Camera)), Some(News::Cleared(Part::Camera)));
         assert_eq!(progress.add(&Event::Cleared(Part::Camera)), None);
         assert!(progress.add(&gone).is_some());
+    }
+
+    #[test]
+    fn a_fault_that_is_mended_takes_no_other_of_its_part_along() {
+        let mut progress = Progress::default();
+        let of = |text: &str| Fault::new(Part::Disk, text);
+        progress.add(&Event::Fault(of("cannot write")));
+        assert_eq!(progress.add(&Event::Mended(of("cannot write"))), Some(News::Cleared(Part::Disk)));
+        progress.add(&Event::Fault(of("full")));
+        assert_eq!(progress.add(&Event::Mended(of("cannot write"))), None);
+        assert_eq!(progress.faults()[&Part::Disk], "full");
     }
 
     #[test]

@@ -178,8 +178,8 @@ pub const SLOWEST_UPLOAD_BYTES_PER_S: u64 = 16 << 10;
 /// nothing on loopback, and a server with a few workers has others to serve.
 pub const PICTURE_CONNECTIONS: usize = 4;
 
-/// After so many pictures on each of them, it is looked whether something else is due, such as another storage mode.
-pub const PICTURE_BURST: usize = 16;
+/// After so long it is looked whether something else is due, such as another storage mode.
+pub const PICTURE_BURST: Duration = Duration::from_secs(10);
 
 /// A file up to this length is read into memory and sent from there: pictures and utterances.
 pub const SENT_FROM_MEMORY_BYTES: u64 = 1 << 20;
@@ -201,6 +201,27 @@ pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// The longest wait between two tries: a minute, so that a box is back soon after its network.
 pub const BACKOFF_MOST: Duration = Duration::from_secs(60);
 
+/// An item that fails by itself is tried again after an hour at most: what is wrong with it is put right by a person.
+pub const ALONE_MOST: Duration = Duration::from_secs(3600);
+
+/// An item that fails while items of other kinds do is tried again after this long: no item is to blame.
+pub const OUTAGE_WAIT: Duration = Duration::from_secs(60);
+
+/// So many different items that fail in a row are no accident: it is the way to the server, or the server.
+pub const DIFFERENT_ITEMS: usize = 3;
+
+/// An item that has failed by itself so often is told, half a minute after it first did.
+pub const TROUBLE_TOLD_AFTER: u32 = 5;
+
+/// That something was refused is told this long.
+pub const REFUSAL_TOLD: Duration = Duration::from_secs(24 * 3600);
+
+/// A server that asks to be left alone, and does not say for how long.
+pub const BUSY_WAIT: Duration = Duration::from_secs(30);
+
+/// Deliveries that others overtook, or whose progress could not be recorded, go on where they were: the last of them.
+pub const PAUSED_DELIVERIES: usize = 16;
+
 /// A refused token or an unknown home needs a person: ask again once a minute.
 pub const REFUSED_RETRY: Duration = Duration::from_secs(60);
 
@@ -211,12 +232,18 @@ pub const STORAGE_SOLUTION_REFRESH: Duration = Duration::from_secs(300);
 /// an hour apart still find them; a day's rows would be some megabytes an answer.
 pub const ROW_SEARCH_MARGIN: Duration = Duration::from_secs(3600);
 
-/// A row sent by a run that was killed may still be on its way into the server's books: it is looked for only after
-/// this long. Longer than a server needs for a row, short enough for the speaker who waits.
-pub const ROW_SETTLE: Duration = Duration::from_secs(2);
+/// A row whose answer never came may still be on its way into the server's books: it is looked for only after this long.
+/// Longer than a server needs for a row (3 s after a cut connection were seen), short enough for the speaker who waits.
+pub const ROW_SETTLE: Duration = Duration::from_secs(5);
+
+/// And once more this long after everything was sent: behind a locked table a row was seen to come after 80 s.
+pub const ROW_LATE: Duration = Duration::from_secs(120);
+
+/// Any other answer of the API is a row, a word or a page: more is not read.
+pub const MAX_ANSWER_BYTES: u64 = 1 << 20;
 
 /// The answer of `list_files` that is read at most: over 100,000 rows.
-pub const MAX_ANSWER_BYTES: u64 = 64 << 20;
+pub const MAX_LIST_BYTES: u64 = 64 << 20;
 
 /// How much of an unexpected answer is shown or kept.
 pub const SHOWN_ANSWER_CHARS: usize = 200;

@@ -17,7 +17,7 @@ use listener::segment::{Hearing, Settings, SoundChunk, Threshold};
 use listener::spool::books::Books;
 use listener::spool::budget::{Budget, Disk};
 use listener::spool::placement::Placement;
-use listener::spool::{Backlog, Dated, Item, ItemName, Manifest, Placed, Step, name};
+use listener::spool::{Backlog, Dated, Item, ItemName, Manifest, Placed, Step, Want, name};
 use listener::upload::{Action, Outcome, Stage, StorageSolution, Uploader};
 use uuid::Uuid;
 
@@ -127,7 +127,7 @@ fn item_admitted() {
     let dated = Dated::known(picture(WAITING));
     measured(|| {
         let Dated { item, recorded, wall } = dated;
-        let manifest = Manifest { item, media_bytes: 30_000, recorded, wall, step: Step::Recorded };
+        let manifest = Manifest { item, media_bytes: 30_000, recorded, wall, step: Step::Recorded, row_unclear: false };
         let name = ItemName::of(&manifest);
         assert_eq!(budget.shortage(backlog.disk_bytes(), name.disk_bytes(), name.kind(), disk), None);
         black_box((name.media(), name.manifest(), serde_json::to_vec(&manifest).expect("it has a form")));
@@ -148,7 +148,7 @@ fn item_delivered() {
     backlog.add_new(ItemName::of(&utterance), placed(&utterance));
     let kept = serde_json::to_vec(&utterance).expect("it has a form");
     let stages = measured(|| {
-        let name = backlog.take(NOW).expect("something waits");
+        let name = backlog.take(NOW, Want::Any).expect("something waits");
         let manifest = serde_json::from_slice(&kept).expect("it was written so");
         black_box(uploader.on(Outcome::Taken(name, manifest), NOW, 0.5));
         let mut stages = 0;
@@ -156,7 +156,7 @@ fn item_delivered() {
             match stage {
                 Stage::Record => drop(black_box(serde_json::to_vec(&manifest))),
                 Stage::Finish => backlog.finish(&name),
-                _ => drop(black_box(backlog.is_outranked(&name))),
+                _ => drop(black_box(backlog.is_outranked(&name, Want::Any))),
             }
             black_box(uploader.on(Outcome::Done, NOW, 0.5));
             stages += 1;
@@ -182,7 +182,7 @@ fn placed(manifest: &Manifest) -> Placed {
 
 fn manifest(item: Item, media_bytes: u64) -> Manifest {
     let Dated { item, recorded, wall } = Dated::known(item);
-    Manifest { item, media_bytes, recorded, wall, step: Step::Recorded }
+    Manifest { item, media_bytes, recorded, wall, step: Step::Recorded, row_unclear: false }
 }
 
 fn picture(second: i64) -> Item {

@@ -28,6 +28,8 @@ mod fields;
 mod form;
 #[path = "demo-api/http.rs"]
 mod http;
+#[path = "demo-api/late.rs"]
+mod late;
 #[path = "demo-api/pages.rs"]
 mod pages;
 #[path = "demo-api/persist.rs"]
@@ -71,6 +73,18 @@ struct Args {
     /// Wait between doing what was asked and answering, in milliseconds
     #[arg(long = "answer_delay_ms", alias = "answer-delay-ms", default_value_t = 0)]
     answer_delay_ms: u64,
+    /// Wait before doing what was asked, in milliseconds; it is done even if the client has hung up meanwhile
+    #[arg(long = "act_delay_ms", alias = "act-delay-ms", default_value_t = 0)]
+    act_delay_ms: u64,
+    /// Answer 500 to every so manieth row and keep it only later, by --late_ms; 0 is none
+    #[arg(long = "late_every", alias = "late-every", default_value_t = 0)]
+    late_every: u32,
+    /// How much later, in milliseconds
+    #[arg(long = "late_ms", alias = "late-ms", default_value_t = 3000)]
+    late_ms: u64,
+    /// Language of the server's messages
+    #[arg(long, value_enum, default_value = "en")]
+    language: http::Language,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -82,8 +96,11 @@ async fn main() -> anyhow::Result<()> {
         homes: args.home_id,
         storage_solution: args.storage_solution,
         answer_delay: Duration::from_millis(args.answer_delay_ms),
+        act_delay: Duration::from_millis(args.act_delay_ms),
+        language: args.language,
     };
-    let app = Arc::new(http::App::new(settings, args.data_dir.join("incoming"), keeper));
+    let late = late::Late::new(args.late_every, Duration::from_millis(args.late_ms));
+    let app = Arc::new(http::App::new(settings, args.data_dir.join("incoming"), late, keeper));
     let router = http::router(app, args.data_dir.join("files"));
 
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("listen on {}", args.listen))?;

@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// When there is none, or it cannot be read.
 pub fn show(dir: &Path, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    if !dir.exists() {
+        anyhow::bail!("nothing was recorded here: there is no {}; is --data_dir right?", dir.display());
+    }
     let now = SystemClock.now();
     let survey = Survey::of(dir, now)?;
     if json {

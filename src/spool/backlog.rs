@@ -14,10 +14,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ItemName, Kind};
-use crate::limits::{FRESH_SPEECH, LINKED_MINUTES, MAX_TIMEOUT_MS, SECONDS_PER_MINUTE};
-
-const MINUTE_US: i64 = SECONDS_PER_MINUTE as i64 * 1_000_000;
+use super::shelf::{Entry, MINUTE_US, Shelf};
+use super::{ItemName, Kind, Kinds};
+use crate::limits::{FRESH_SPEECH, LINKED_MINUTES, MAX_TIMEOUT_MS};
 
 /// Where an item stands in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,31 +27,15 @@ pub struct Placed {
     pub is_settled: bool,
 }
 
-/// An item with its time, which orders it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    at_us: i64,
-    name: ItemName,
-}
-
-impl Entry {
-    /// Sorts before everything that begins then.
-    fn floor(at_us: i64) -> Self {
-        Self { at_us, name: ItemName::FIRST }
-    }
-
-    fn end_us(&self) -> i64 {
-        self.at_us.saturating_add(self.name.length_us())
-    }
-
-    fn first_minute(&self) -> i64 {
-        self.at_us.div_euclid(MINUTE_US)
-    }
-
-    /// The minute it still touches when it ends.
-    fn last_minute(&self) -> i64 {
-        self.end_us().div_euclid(MINUTE_US)
-    }
+/// Which item is to be taken in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// The most urgent.
+    Any,
+    /// One whose file is in place: the place takes no other for now.
+    FileInPlace,
+    /// One of another kind, if there is one: these have just failed.
+    Not(Kinds),
 }
 
 /// How many, and how much.
@@ -72,37 +55,6 @@ impl Amount {
 
     fn subtract(&mut self, bytes: u64) {
         (self.items, self.bytes) = (self.items - 1, self.bytes - bytes);
-    }
-}
-
-/// The items of one kind. Each is in one of these, or in hand.
-#[derive(Debug, Default)]
-struct Shelf {
-    ready: BTreeSet<Entry>,
-    /// Clips that go before pictures.
-    linked: BTreeSet<Entry>,
-    /// Until the clock is set.
-    unsettled: BTreeSet<Entry>,
-    /// Until their time has come again.
-    deferred: BTreeMap<Entry, Duration>,
-    /// These do not wait, and have no place in time but their name's.
-    refused: BTreeSet<ItemName>,
-    /// Waiting, in hand or not.
-    waiting: Amount,
-    /// What those in the sets take on the disk.
-    loose_bytes: u64,
-}
-
-impl Shelf {
-    /// The oldest that waits.
-    fn oldest(&self) -> Option<&Entry> {
-        let sets = [&self.ready, &self.linked, &self.unsettled];
-        sets.into_iter().filter_map(BTreeSet::first).chain(self.deferred.keys().next()).min()
-    }
-
-    fn holds(&self, entry: &Entry) -> bool {
-        [&self.ready, &self.linked, &self.unsettled].into_iter().any(|set| set.contains(entry))
-            || self.deferred.contains_key(entry)
     }
 }
 
@@ -214,16 +166,20 @@ impl Backlog {
     }
 
     fn shelve(&mut self, entry: Entry, is_settled: bool) {
-        let is_linked = entry.name.kind() == Kind::Clip
-            && self.minutes.range(entry.first_minute()..=entry.last_minute()).next().is_some();
+        let is_linked = self.is_linked(&entry);
         let shelf = &mut self.shelves[entry.name.kind() as usize];
         shelf.loose_bytes += entry.name.disk_bytes();
-        let set = match (is_settled, is_linked) {
-            (false, _) => &mut shelf.unsettled,
-            (true, true) => &mut shelf.linked,
-            (true, false) => &mut shelf.ready,
-        };
-        set.insert(entry);
+        match (is_settled, is_linked) {
+            (false, _) => drop(shelf.unsettled.insert(entry)),
+            (true, true) => shelf.linked.insert(entry),
+            (true, false) => shelf.ready.insert(entry),
+        }
+    }
+
+    /// Whether an utterance touches a minute of this clip.
+    fn is_linked(&self, entry: &Entry) -> bool {
+        entry.name.kind() == Kind::Clip
+            && self.minutes.range(entry.first_minute()..=entry.last_minute()).next().is_some()
     }
 
     /// Times have become known: everything that waited for that is placed anew.
@@ -237,28 +193,24 @@ impl Backlog {
         }
     }
 
-    /// Takes the most urgent item in hand.
-    pub fn take(&mut self, now: Duration) -> Option<ItemName> {
+    /// Takes the most urgent item in hand, of those that are wanted.
+    pub fn take(&mut self, now: Duration, want: Want) -> Option<ItemName> {
         self.ready_what_is_due(now);
-        let entry = self.pop()?;
-        Some(self.take_in_hand(entry))
-    }
-
-    /// Takes the most urgent of the items in hand whose file is in place.
-    pub fn take_file_in_place(&mut self, now: Duration) -> Option<ItemName> {
-        self.ready_what_is_due(now);
-        let entry = self.pop_in_place()?;
+        let entry = match want {
+            Want::Any => self.pop(Kinds::default()),
+            Want::FileInPlace => self.pop_in_place(),
+            Want::Not(kinds) => self.pop_other(kinds).or_else(|| self.pop_other(Kinds::default())),
+        }?;
         Some(self.take_in_hand(entry))
     }
 
     fn ready_what_is_due(&mut self, now: Duration) {
         while self.due.first().is_some_and(|(due, _)| *due <= now)
-            && let Some((_, entry)) = self.due.pop_first()
+            && let Some((due, entry)) = self.due.pop_first()
         {
             let shelf = &mut self.shelves[entry.name.kind() as usize];
             shelf.deferred.remove(&entry);
-            shelf.loose_bytes -= entry.name.disk_bytes();
-            self.shelve(entry, true);
+            shelf.ready.insert_again(entry, due);
         }
     }
 
@@ -268,7 +220,7 @@ impl Backlog {
         if !utterances.ready.is_empty() || !clips.linked.is_empty() {
             return None;
         }
-        let entry = pictures.ready.pop_last()?;
+        let entry = pictures.ready.pop_newest()?;
         Some(self.take_in_hand(entry))
     }
 
@@ -290,31 +242,56 @@ impl Backlog {
         })
     }
 
-    fn pop(&mut self) -> Option<Entry> {
-        let just_said = self.just_said().cloned();
+    fn pop(&mut self, not: Kinds) -> Option<Entry> {
+        let just_said = self.just_said(|_| true).cloned();
+        let failed_is_linked =
+            self.shelves[Kind::Clip as usize].ready.next_again().is_some_and(|clip| self.is_linked(clip));
         let [utterances, clips, pictures] = &mut self.shelves;
-        just_said
-            .and_then(|entry| utterances.ready.take(&entry))
-            .or_else(|| utterances.ready.pop_first())
-            .or_else(|| clips.linked.pop_last())
-            .or_else(|| pictures.ready.pop_last())
-            .or_else(|| clips.ready.pop_first())
+        let may_be = |kind: Kind| (!not.contains(kind)).then_some(());
+        let speech =
+            || just_said.and_then(|entry| utterances.ready.take(&entry)).or_else(|| utterances.ready.pop_oldest());
+        may_be(Kind::Utterance)
+            .and_then(|()| speech())
+            .or_else(|| may_be(Kind::Clip).and_then(|()| clips.linked.pop_fresh_newest()))
+            .or_else(|| may_be(Kind::Clip).filter(|()| failed_is_linked).and_then(|()| clips.ready.pop_again()))
+            .or_else(|| may_be(Kind::Picture).and_then(|()| pictures.ready.pop_newest()))
+            .or_else(|| may_be(Kind::Clip).and_then(|()| clips.ready.pop_oldest()))
+    }
+
+    /// The same of other kinds than these: some fail, so what has not failed goes before what has, linked or not.
+    fn pop_other(&mut self, not: Kinds) -> Option<Entry> {
+        let [utterances, clips, pictures] = &mut self.shelves;
+        if !not.contains(Kind::Clip) && (not.contains(Kind::Utterance) || utterances.ready.is_empty()) {
+            let linked = clips.linked.pop_fresh_newest();
+            let pictures = || if not.contains(Kind::Picture) { None } else { pictures.ready.pop_fresh_newest() };
+            let fresh = linked.or_else(pictures).or_else(|| clips.ready.pop_fresh_oldest());
+            if fresh.is_some() {
+                return fresh;
+            }
+        }
+        self.pop(not)
     }
 
     /// The first of the utterances whose speaker still waits for an answer.
-    fn just_said(&self) -> Option<&Entry> {
+    fn just_said(&self, is_wanted: impl Fn(&ItemName) -> bool) -> Option<&Entry> {
         let since = self.newest_us?.saturating_sub(FRESH_SPEECH.as_micros() as i64);
         let longest = i64::from(MAX_TIMEOUT_MS) * 1_000;
-        let mut recent = self.shelves[Kind::Utterance as usize].ready.range(Entry::floor(since - longest)..);
-        recent.find(|entry| entry.end_us() >= since)
+        let mut recent = self.shelves[Kind::Utterance as usize].ready.fresh_from(Entry::floor(since - longest));
+        recent.find(|entry| entry.end_us() >= since && is_wanted(&entry.name))
     }
 
-    /// Whether what has just been said must not wait for this item in hand.
-    pub fn is_outranked(&self, in_hand: &ItemName) -> bool {
+    /// Whether what has just been said, if that is wanted, must not wait for this item in hand.
+    pub fn is_outranked(&self, in_hand: &ItemName, want: Want) -> bool {
         let since = self.newest_us.map(|newest| newest.saturating_sub(FRESH_SPEECH.as_micros() as i64));
         let ends_us = self.in_hand.get(in_hand).map(|at_us| at_us.saturating_add(in_hand.length_us()));
         let is_fresh = in_hand.kind() == Kind::Utterance && ends_us >= since;
-        !is_fresh && self.just_said().is_some()
+        let is_wanted = |name: &ItemName| match want {
+            Want::Any => true,
+            // What could not be taken instead would be put back and taken again without end.
+            Want::FileInPlace => self.file_in_place.contains_key(name),
+            Want::Not(kinds) => !kinds.contains(Kind::Utterance),
+        };
+        !is_fresh && self.just_said(is_wanted).is_some()
     }
 
     /// The clips of the minutes that this utterance touches go before pictures from now on.
@@ -326,10 +303,10 @@ impl Backlog {
         }
         let clips = &mut self.shelves[Kind::Clip as usize];
         // No clip is longer than a minute.
-        let near = clips.ready.range(Entry::floor((first - 1) * MINUTE_US)..Entry::floor((last + 1) * MINUTE_US));
+        let near = clips.ready.fresh_in(Entry::floor((first - 1) * MINUTE_US)..Entry::floor((last + 1) * MINUTE_US));
         let linked: Vec<_> = near.filter(|clip| clip.last_minute() >= first).cloned().collect();
         for clip in linked {
-            clips.ready.remove(&clip);
+            clips.ready.take(&clip);
             clips.linked.insert(clip);
         }
     }
@@ -348,10 +325,18 @@ impl Backlog {
 
     /// An item in hand waits until its own backoff has passed. `until` is told how often it has failed.
     pub fn defer(&mut self, name: &ItemName, until: impl FnOnce(u32) -> Duration) {
-        if let Some((name, at_us)) = self.in_hand.remove_entry(name) {
+        if self.in_hand.contains_key(name) {
             let failures = self.failures.entry(name.clone()).or_default();
             *failures += 1;
-            let (due, entry) = (until(*failures), Entry { at_us, name });
+            let due = until(*failures);
+            self.delay(name, due);
+        }
+    }
+
+    /// An item in hand waits until then, through no fault of its own.
+    pub fn delay(&mut self, name: &ItemName, due: Duration) {
+        if let Some((name, at_us)) = self.in_hand.remove_entry(name) {
+            let entry = Entry { at_us, name };
             let shelf = &mut self.shelves[entry.name.kind() as usize];
             shelf.loose_bytes += entry.name.disk_bytes();
             shelf.deferred.insert(entry.clone(), due);
@@ -432,9 +417,9 @@ impl Backlog {
     /// One that waits, and is not in hand, waits no longer.
     fn remove(&mut self, entry: &Entry) {
         let shelf = &mut self.shelves[entry.name.kind() as usize];
-        for set in [&mut shelf.ready, &mut shelf.linked, &mut shelf.unsettled] {
-            set.remove(entry);
-        }
+        shelf.ready.take(entry);
+        shelf.linked.take(entry);
+        shelf.unsettled.remove(entry);
         if let Some(due) = shelf.deferred.remove(entry) {
             self.due.remove(&(due, entry.clone()));
         }

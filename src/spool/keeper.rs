@@ -323,6 +323,7 @@ mod tests {
 
     use super::*;
     use crate::clock::ManualClock;
+    use crate::spool::Want;
 
     fn keeper(spool: &Arc<Spool>) -> Keeper {
         Keeper::new(Arc::clone(spool), Uuid::nil(), "CLUSTER", Arc::new(ManualClock::at(at(0))))
@@ -344,7 +345,7 @@ mod tests {
         keeper.keep(speech(0), &|_| {});
         keeper.keep(speech(5), &|_| {});
         for expected in 0..2 {
-            let name = spool.take(Duration::ZERO, || Duration::ZERO).expect("waits");
+            let name = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("waits");
             let Item::Utterance { index, track_id, .. } = spool.load(&name).expect("loads").item else {
                 panic!("an utterance was kept")
             };
@@ -401,7 +402,7 @@ mod tests {
         let mut keeper = Keeper::new(Arc::clone(&spool), Uuid::nil(), "CLUSTER", clock.clone());
         keeper.keep(speech(0), &|_| {});
         keeper.tend(&|_| {});
-        assert_eq!((spool.unsettled(), spool.take(Duration::ZERO, || Duration::ZERO)), (1, None));
+        assert_eq!((spool.unsettled(), spool.take(Want::Any, Duration::ZERO, || Duration::ZERO)), (1, None));
 
         // The second is said by the old time and kept by the new.
         clock.advance(Duration::from_secs(4));
@@ -410,7 +411,7 @@ mod tests {
         keeper.keep(second, &|_| {});
         let hour = SignedDuration::from_hours(1);
         for expected in [at(0) + hour, at(4) + hour] {
-            let name = spool.take(Duration::ZERO, || Duration::ZERO).expect("it may go");
+            let name = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("it may go");
             let manifest = spool.load(&name).expect("loads");
             assert_eq!((manifest.item.start(), manifest.wall), (expected, Wall::Known));
         }
@@ -435,7 +436,7 @@ mod tests {
         assert_eq!(count(&|event| *event == Event::Cleared(Part::Disk)), 0);
 
         // Delivered, and a minute later it is over.
-        while let Some(name) = spool.take(Duration::ZERO, || Duration::ZERO) {
+        while let Some(name) = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO) {
             spool.finish(&name).expect("it goes");
         }
         clock.advance(LOSS_LOG_INTERVAL);

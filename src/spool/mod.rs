@@ -19,6 +19,8 @@ pub mod keeper;
 mod model;
 pub mod name;
 pub mod placement;
+mod queue;
+mod shelf;
 pub mod survey;
 pub mod wall;
 
@@ -28,7 +30,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use backlog::{Amount, Backlog, Placed, Sacrifice};
+pub use backlog::{Amount, Backlog, Placed, Sacrifice, Want};
 pub use disk::{Spool, SpoolError};
 pub use keeper::{Keeper, Recording};
 pub use name::ItemName;
@@ -81,6 +83,32 @@ impl Kind {
             Self::Clip => limits::CLIP_RESERVE_BYTES,
             Self::Picture => limits::PICTURE_RESERVE_BYTES,
         }
+    }
+}
+
+/// Some of the kinds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kinds([bool; Kind::ALL.len()]);
+
+impl Kinds {
+    /// One more.
+    pub fn insert(&mut self, kind: Kind) {
+        self.0[kind as usize] = true;
+    }
+
+    /// Whether it is one of them.
+    pub fn contains(self, kind: Kind) -> bool {
+        self.0[kind as usize]
+    }
+
+    /// How many.
+    pub fn len(self) -> usize {
+        self.0.into_iter().filter(|is_in| *is_in).count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -185,6 +213,8 @@ pub enum Step {
     Uploaded,
     /// Its row is there.
     RowPosted,
+    /// All of it is sent, and a row whose answer never came may still come: whether there is a second is looked at later.
+    Sent,
 }
 
 /// When an item begins by the clock that no one sets: `CLOCK_BOOTTIME`, see [`crate::clock`].
@@ -222,6 +252,9 @@ pub struct Manifest {
     pub wall: Wall,
     /// How far its delivery has come.
     pub step: Step,
+    /// Whether its row may have been posted by a request whose answer never came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub row_unclear: bool,
 }
 
 /// An item whose times have been held against the clocks: ready to be kept.
@@ -293,7 +326,14 @@ mod tests {
         let taken = Timestamp::from_second(1_800_000_000 + second).expect("in range");
         let item = Item::Picture { uid: Uuid::nil(), taken };
         let recorded = Recorded { boot: Uuid::nil(), uptime_us: 0 };
-        ItemName::of(&Manifest { item, media_bytes: 7, recorded, wall: Wall::Known, step: Step::Recorded })
+        ItemName::of(&Manifest {
+            item,
+            media_bytes: 7,
+            recorded,
+            wall: Wall::Known,
+            step: Step::Recorded,
+            row_unclear: false,
+        })
     }
 
     #[test]
@@ -329,6 +369,7 @@ mod tests {
             recorded: Recorded { boot: Uuid::nil(), uptime_us: 12 },
             wall: Wall::TimeUncertain,
             step: Step::Uploaded,
+            row_unclear: true,
         };
         let text = serde_json::to_string(&manifest).expect("serialises");
         for expected in [r#""kind":"utterance""#, r#""step":"uploaded""#, r#""wall":"time_uncertain""#] {

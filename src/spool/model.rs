@@ -11,7 +11,7 @@ use proptest::sample::Index;
 use uuid::Uuid;
 
 use super::disk::open::listing;
-use super::{Dated, Item, ItemName, Kind, Manifest, Spool, SpoolError, Step};
+use super::{Dated, Item, ItemName, Kind, Manifest, Spool, SpoolError, Step, Want};
 use crate::durable::power;
 
 /// Room for some twenty small items, each of which takes two blocks.
@@ -251,7 +251,8 @@ impl Trial {
         self.admitted += 1;
         let dated = dated(kind, self.admitted);
         let Dated { item, recorded, wall } = dated.clone();
-        let manifest = Manifest { item, media_bytes: bytes.into(), recorded, wall, step: Step::Recorded };
+        let manifest =
+            Manifest { item, media_bytes: bytes.into(), recorded, wall, step: Step::Recorded, row_unclear: false };
         let name = ItemName::of(&manifest);
         let sacrifices = self.model.sacrifices(&name);
         self.model.maybe(&name, Place::Gone);
@@ -275,7 +276,9 @@ impl Trial {
 
     fn take(&mut self) -> Result<Result<(), SpoolError>, TestCaseError> {
         // What was deferred is due by now.
-        let Some(name) = self.spool().take(Duration::ZERO, || Duration::from_secs(9)) else { return Ok(Ok(())) };
+        let Some(name) = self.spool().take(Want::Any, Duration::ZERO, || Duration::from_secs(9)) else {
+            return Ok(Ok(()));
+        };
         prop_assert!(self.model.in_hand.insert(name.clone()), "{name} is in hand twice");
         let manifest = match self.spool().load(&name) {
             Ok(manifest) => manifest,
@@ -298,7 +301,7 @@ impl Trial {
         let refused = self.model.here().filter(|(_, place)| matches!(place, Place::Refused(_)));
         let refused: Vec<_> = refused.map(|(name, place)| (name.clone(), Place::Waiting(place.step()))).collect();
         refused.iter().for_each(|(name, waiting)| self.model.maybe(name, *waiting));
-        self.spool().retry(usize::MAX)?;
+        self.spool().retry()?;
         refused.iter().for_each(|(name, waiting)| self.model.put(name, *waiting));
         Ok(())
     }

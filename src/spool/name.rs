@@ -259,7 +259,7 @@ mod tests {
 
     fn name(item: Item, wall: Wall) -> ItemName {
         let recorded = Recorded { boot: Uuid::nil(), uptime_us: 12_250_000 };
-        ItemName::of(&Manifest { item, media_bytes: 5000, recorded, wall, step: Step::Recorded })
+        ItemName::of(&Manifest { item, media_bytes: 5000, recorded, wall, step: Step::Recorded, row_unclear: false })
     }
 
     #[test]
@@ -315,7 +315,8 @@ mod tests {
     #[test]
     fn an_item_keeps_its_name_when_its_time_is_put_right() {
         let recorded = Recorded { boot: Uuid::nil(), uptime_us: 12_250_000 };
-        let manifest = |item, wall| Manifest { item, media_bytes: 5000, recorded, wall, step: Step::Recorded };
+        let manifest =
+            |item, wall| Manifest { item, media_bytes: 5000, recorded, wall, step: Step::Recorded, row_unclear: false };
         let early = name(utterance(), Wall::Provisional);
         let item = utterance().at(time("2027-01-01T00:00:00Z"));
         assert!(early.is_of(&manifest(item.clone(), Wall::Known)));

@@ -193,7 +193,7 @@ mod tests {
         let end = start + SignedDuration::from_secs(2);
         let item = Item::Utterance { uid: run.run, index: 0, start, end, track_id: "T".into() };
         let recorded = Recorded { boot: run.boot, uptime_us: up_s * S };
-        Manifest { item, media_bytes: 1, recorded, wall: Wall::Provisional, step: Step::Recorded }
+        Manifest { item, media_bytes: 1, recorded, wall: Wall::Provisional, step: Step::Recorded, row_unclear: false }
     }
 
     fn start_s(placement: &Placement, manifest: &Manifest) -> Option<(i64, Wall)> {

@@ -100,6 +100,8 @@ pub enum Attention {
     Home,
     /// The disk is full.
     Disk,
+    /// The API refuses some recordings.
+    Refused,
 }
 
 impl Attention {
@@ -111,6 +113,7 @@ impl Attention {
             Part::Token => Some(Self::Token),
             Part::Home => Some(Self::Home),
             Part::Disk => Some(Self::Disk),
+            Part::Recordings => Some(Self::Refused),
             Part::Microphone | Part::Camera => None,
         }
     }
@@ -283,6 +286,7 @@ mod tests {
     fn the_most_urgent_of_what_stages_complain_of_comes_first() {
         let mut account = recording_both();
         for (part, urgent) in [
+            (Part::Recordings, Attention::Refused),
             (Part::Disk, Attention::Disk),
             (Part::Home, Attention::Home),
             (Part::Token, Attention::Token),

@@ -30,16 +30,17 @@ impl Pattern {
     pub const IN_TURN: [Self; 3] = [Self(&[500, 1000]), Self(&[0, 500, 500, 500]), Self(&[0, 1000, 500])];
 
     /// So many blinks, then a pause; from two, since one would be a slow blink.
-    const BLINKS: [Self; 6] = [
+    const BLINKS: [Self; 7] = [
         Self(&[300, 300, 300, 1800]),
         Self(&[300, 300, 300, 300, 300, 1800]),
         Self(&[300, 300, 300, 300, 300, 300, 300, 1800]),
         Self(&[300, 300, 300, 300, 300, 300, 300, 300, 300, 1800]),
         Self(&[300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 1800]),
         Self(&[300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 1800]),
+        Self(&[300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 300, 1800]),
     ];
 
-    /// 2 to 7 blinks, then a pause.
+    /// 2 to 8 blinks, then a pause.
     const fn blinks(count: usize) -> Self {
         Self::BLINKS[count - 2]
     }
@@ -106,7 +107,7 @@ pub const ALL: &str = "all three";
 pub const NAMES: [&str; 3] = ["health", "attention", "data"];
 
 /// The LEDs' whole language. Codes are for people, so they never change meaning.
-pub const CARD: [Meaning; 19] = [
+pub const CARD: [Meaning; 20] = [
     row(NAMES[0], "off", Pattern::OFF, "no power, or not started", "check the power supply; wait a minute"),
     row(NAMES[0], "slow blink", Pattern::SLOW_BLINK, "starting: waiting for camera and microphone", "plug both in"),
     row(NAMES[0], "steady", Pattern::STEADY, "camera and microphone are recording", NOTHING),
@@ -173,6 +174,13 @@ pub const CARD: [Meaning; 19] = [
         Pattern::blinks(7),
         "the disk is full: pictures are being dropped",
         "get the network back, so that what waits can be delivered",
+    ),
+    row(
+        NAMES[1],
+        "8 blinks, pause",
+        Pattern::blinks(8),
+        "the API refuses some recordings",
+        "`listener status` says why; put that right, then `listener spool retry` sends them again",
     ),
     row(
         NAMES[1],
@@ -252,6 +260,7 @@ impl Lights {
                 Some(Attention::Token) => Pattern::blinks(5),
                 Some(Attention::Home) => Pattern::blinks(6),
                 Some(Attention::Disk) => Pattern::blinks(7),
+                Some(Attention::Refused) => Pattern::blinks(8),
                 Some(Attention::Fault) => Pattern::STEADY,
             },
             data: match health.data {
@@ -329,7 +338,7 @@ mod tests {
 
     #[test]
     fn codes_can_be_counted_and_end_in_a_pause() {
-        for count in 2..=7 {
+        for count in 2..=8 {
             let round = Duration::from_millis(count as u64 * 600 + 1500);
             assert_eq!(flashes(Pattern::blinks(count), round), count);
             assert!(!Pattern::blinks(count).is_lit(round - Duration::from_millis(1)));
@@ -359,7 +368,7 @@ mod tests {
     fn whatever_health_there_is_is_on_the_card_and_whatever_is_on_the_card_is_shown() {
         use Attention::*;
         let attention = [None, Some(FileNotValid), Some(Fault), Some(NoFile), Some(Network), Some(Api)];
-        let attention = attention.into_iter().chain([Some(Token), Some(Home), Some(Disk)]);
+        let attention = attention.into_iter().chain([Some(Token), Some(Home), Some(Disk), Some(Refused)]);
         let recording = [Recording::NotStarted, Recording::Starting, Recording::Both, Recording::One, Recording::Muted];
         let data = [Data::Nothing, Data::Speaking, Data::Delivering];
         let mut shown = Vec::new();
@@ -383,6 +392,7 @@ mod tests {
     fn the_most_urgent_code_wins() {
         let mut health = Health::ended(BTreeMap::new());
         for (attention, pattern) in [
+            (Attention::Refused, Pattern::blinks(8)),
             (Attention::Disk, Pattern::blinks(7)),
             (Attention::Token, Pattern::blinks(5)),
             (Attention::Api, Pattern::blinks(4)),

@@ -1,4 +1,4 @@
-//! What an answer of the API means (api-contract, "Requests"). PURE.
+//! An answer of the API, and what may be wrong with a call (api-contract, "Requests"). PURE.
 
 use std::time::Duration;
 
@@ -16,18 +16,21 @@ pub struct Answer {
     pub body: String,
     /// For how long it asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// Where a redirect leads.
+    pub location: Option<String>,
 }
 
 /// For how long a server asks to be left alone: seconds, or a date by its own clock (RFC 9110, section 10.2.3).
 pub fn retry_after(header: &str, date: Option<&str>) -> Option<Duration> {
     let header = header.trim();
-    let asked = match header.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
+    let is_number = !header.is_empty() && header.bytes().all(|digit| digit.is_ascii_digit());
+    let asked = if is_number {
+        // One that no number of 64 bits holds is longer than any wait.
+        Some(Duration::from_secs(header.parse().unwrap_or(u64::MAX)))
+    } else {
         // This machine's clock may be wrong, and the server's is the one that counts.
-        Err(_) => {
-            let [until, now] = [httpdate::parse_http_date(header), httpdate::parse_http_date(date?)];
-            until.ok()?.duration_since(now.ok()?).ok()
-        }
+        let [until, now] = [httpdate::parse_http_date(header), httpdate::parse_http_date(date?)];
+        until.ok()?.duration_since(now.ok()?).ok()
     };
     asked.map(|asked| asked.min(RETRY_AFTER_MOST))
 }
@@ -41,22 +44,28 @@ pub enum ApiError {
     /// Nothing was sent: the certificate of whoever answers is not trusted.
     #[error("{0}")]
     Untrusted(String),
-    /// It was sent, and whether it was acted on is not known.
+    /// It was sent, the connection was lost, and whether it was acted on is not known.
+    #[error("{0}")]
+    BrokenOff(String),
+    /// It was sent, and whether it was acted on is not known: a server error, or no answer in time.
     #[error("{0}")]
     Unclear(String),
-    /// As [`Self::Unclear`], and it asks to be left alone for a while.
+    /// It asks to be left alone for a while.
     #[error("{0}")]
     Busy(String, Duration),
-    /// Whatever answered is not the API, or is broken: a page instead of JSON, a redirect, an unknown route.
+    /// A success that the API never gives: a portal's page, an error in the body.
     #[error("{0}")]
     NotTheApi(String),
-    /// The token was refused.
+    /// Nobody knows whether this is about the item, or about a gateway on the way: a page with 403, a redirect, 404.
+    #[error("{0}")]
+    Doubtful(String),
+    /// The token, or its account, was refused.
     #[error("the token was refused ({0})")]
     Unauthorized(String),
     /// The home is not known to the server.
     #[error("the home was refused ({0})")]
     UnknownHome(String),
-    /// This request will never be accepted; another may.
+    /// This item was refused, field by field; another may be taken.
     #[error("the API refused it ({status}): {answer}")]
     Refused {
         /// HTTP status.
@@ -69,93 +78,51 @@ pub enum ApiError {
     File(String),
 }
 
-/// What the body of a success, or a refusal in the API's own words, holds.
-type Read = Result<Value, ApiError>;
-
 impl Answer {
-    fn json(&self) -> Option<Value> {
+    /// The body, if it is a JSON object.
+    pub fn json(&self) -> Option<Value> {
         serde_json::from_str(&self.body).ok().filter(|value: &Value| value.is_object())
     }
 
     /// The body shortened to one line; a page is not worth showing.
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         if self.body.trim_start().starts_with('<') {
             return "an HTML page".into();
+        }
+        if self.body.trim().is_empty() {
+            return "nothing".into();
         }
         let line = self.body.split_whitespace().collect::<Vec<_>>().join(" ");
         line.chars().take(SHOWN_ANSWER_CHARS).collect()
     }
-
-    /// Reads the answer to a call whose success has status `expected`.
-    pub fn read(&self, expected: u16) -> Read {
-        match (self.status, self.json()) {
-            (status, Some(json)) if status == expected => Ok(json),
-            (401, Some(json)) => Err(ApiError::Unauthorized(text(&json["detail"]))),
-            (400, Some(json)) if !json["home"].is_null() => Err(ApiError::UnknownHome(text(&json["home"]))),
-            (408 | 425 | 429 | 500.., _) => {
-                let cause = format!("it answered {} ({})", self.status, self.shown());
-                Err(match self.retry_after {
-                    Some(wait) => ApiError::Busy(cause, wait),
-                    None => ApiError::Unclear(cause),
-                })
-            }
-            (400..500, Some(_)) => Err(ApiError::Refused { status: self.status, answer: self.shown() }),
-            (413, None) => {
-                Err(ApiError::Refused { status: 413, answer: "the file is too large for the server".into() })
-            }
-            _ => Err(ApiError::NotTheApi(format!("it answered {} with {}", self.status, self.shown()))),
-        }
-    }
-
-    /// Reads the answer to a registration: a MAC address that is already there is normal at every restart.
-    pub fn read_registration(&self) -> Result<(), ApiError> {
-        match self.read(201) {
-            Ok(_) => Ok(()),
-            Err(ApiError::Refused { .. }) if self.json().is_some_and(|json| known_device(&json)) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
 }
 
-fn known_device(json: &Value) -> bool {
-    let only_mac = json.as_object().is_some_and(|fields| fields.len() == 1);
-    only_mac && text(&json["mac_address"]).contains("already exists")
+/// The rows of an utterance that `list_files` names: by home, run and index. The oldest first.
+pub fn rows_of_utterance(files: &Value, home: u32, uid: &str, index: u32) -> Vec<u64> {
+    rows(files, "audio_files", home, uid, |row| row["sequence_index"] == index)
 }
 
-/// The words of a value: Django REST gives a list of sentences for each field.
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(words) => words.clone(),
-        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
-    }
+/// The rows of a clip: by home, run and file.
+pub fn rows_of_clip(files: &Value, home: u32, uid: &str, file: &str) -> Vec<u64> {
+    rows(files, "video_files", home, uid, |row| row["video_file"] == file)
 }
 
-/// Whether `list_files` names the row of an utterance: by run and index.
-pub fn lists_utterance(files: &Value, uid: &str, index: u32) -> bool {
-    rows(files, "audio_files").any(|row| row["uid"] == uid && row["sequence_index"] == index)
-}
-
-/// Whether `list_files` names the row of a clip: by run and file.
-pub fn lists_clip(files: &Value, uid: &str, file: &str) -> bool {
-    rows(files, "video_files").any(|row| row["uid"] == uid && row["video_file"] == file)
-}
-
-fn rows<'a>(files: &'a Value, list: &str) -> impl Iterator<Item = &'a Value> {
-    files[list].as_array().into_iter().flatten()
+fn rows(files: &Value, list: &str, home: u32, uid: &str, is_it: impl Fn(&Value) -> bool) -> Vec<u64> {
+    let rows = files[list].as_array().into_iter().flatten();
+    let own = rows.filter(|row| row["uid"] == uid && row["home"] == home && is_it(row));
+    let mut ids: Vec<u64> = own.filter_map(|row| row["id"].as_u64()).collect();
+    ids.sort_unstable();
+    ids
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, body: body.into(), retry_after: None }
-    }
-
     #[test]
     fn a_server_is_left_alone_for_as_long_as_it_asks_but_not_for_ever() {
         let date = Some("Sun, 22 Nov 2026 10:00:00 GMT");
+        let most = Some(RETRY_AFTER_MOST.as_secs());
         let cases = [
             ("120", None, Some(120)),
             (" 5 ", date, Some(5)),
@@ -164,68 +131,30 @@ mod tests {
             ("Sun Nov 22 10:00:01 2026", date, Some(1)),
             ("Sun, 22 Nov 2026 09:00:00 GMT", date, None),
             ("Sun, 22 Nov 2026 10:02:00 GMT", None, None),
-            ("Mon, 23 Nov 2026 10:00:00 GMT", date, Some(RETRY_AFTER_MOST.as_secs())),
-            ("999999999", None, Some(RETRY_AFTER_MOST.as_secs())),
+            ("Mon, 23 Nov 2026 10:00:00 GMT", date, most),
+            ("999999999", None, most),
+            ("99999999999999999999999999", None, most),
             ("soon", date, None),
             ("-1", date, None),
+            ("", date, None),
         ];
         for (header, date, expected_s) in cases {
             assert_eq!(retry_after(header, date).map(|wait| wait.as_secs()), expected_s, "{header}");
         }
-        let busy = Answer { retry_after: Some(Duration::from_secs(9)), ..answer(503, "<h1>later</h1>") };
-        assert!(matches!(busy.read(200), Err(ApiError::Busy(_, wait)) if wait.as_secs() == 9));
     }
 
     #[test]
-    fn a_device_that_is_already_there_is_registered() {
-        let known = r#"{"mac_address":["Hardware Device with this mac address already exists."]}"#;
-        assert_eq!(answer(400, known).read_registration(), Ok(()));
-        assert_eq!(answer(201, r#"{"id":1}"#).read_registration(), Ok(()));
-    }
-
-    #[test]
-    fn an_unknown_home_is_told_even_beside_a_known_device() {
-        let both = r#"{"mac_address":["Hardware Device with this mac address already exists."],
-                       "home":["Invalid pk \"999\" - object does not exist."]}"#;
-        let error = answer(400, both).read_registration().expect_err("no such home");
-        assert_eq!(error, ApiError::UnknownHome("Invalid pk \"999\" - object does not exist.".into()));
-    }
-
-    #[test]
-    fn a_bad_token_is_told_in_the_servers_words() {
-        let error = answer(401, r#"{"detail":"Invalid token."}"#).read(200).expect_err("no");
-        assert_eq!(error, ApiError::Unauthorized("Invalid token.".into()));
-    }
-
-    #[test]
-    fn a_page_where_json_is_due_is_a_wrong_address() {
-        for (status, body) in [(403, "<html>CSRF</html>"), (302, ""), (200, "<html>hello</html>"), (404, "nothing")] {
-            assert!(matches!(answer(status, body).read(200), Err(ApiError::NotTheApi(_))), "{status}");
-        }
-    }
-
-    #[test]
-    fn a_server_error_leaves_open_whether_it_acted() {
-        for status in [429, 500, 502, 503, 599] {
-            assert!(matches!(answer(status, "<h1>oops</h1>").read(201), Err(ApiError::Unclear(_))), "{status}");
-        }
-    }
-
-    #[test]
-    fn a_row_refused_as_invalid_is_never_to_be_sent_again() {
-        let error = answer(400, r#"{"uid":["This field is required."]}"#).read(201).expect_err("no");
-        assert!(matches!(error, ApiError::Refused { status: 400, .. }));
-    }
-
-    #[test]
-    fn a_row_is_found_by_run_and_index_or_file() {
+    fn a_row_is_found_by_home_run_and_index_or_file() {
         let files: Value = serde_json::from_str(
-            r#"{"audio_files":[{"uid":"a","sequence_index":3}],"video_files":[{"uid":"a","video_file":"x.mp4"}]}"#,
+            r#"{"audio_files":[{"id":9,"home":1,"uid":"a","sequence_index":3},{"id":4,"home":1,"uid":"a","sequence_index":3},
+                               {"id":5,"home":2,"uid":"a","sequence_index":3}],
+                "video_files":[{"id":7,"home":1,"uid":"a","video_file":"x.mp4"}]}"#,
         )
         .expect("JSON");
-        assert!(
-            lists_utterance(&files, "a", 3) && !lists_utterance(&files, "a", 4) && !lists_utterance(&files, "b", 3)
-        );
-        assert!(lists_clip(&files, "a", "x.mp4") && !lists_clip(&files, "a", "y.mp4"));
+        assert_eq!(rows_of_utterance(&files, 1, "a", 3), [4, 9]);
+        assert_eq!(rows_of_utterance(&files, 1, "a", 4), Vec::<u64>::new());
+        assert_eq!(rows_of_utterance(&files, 1, "b", 3), Vec::<u64>::new());
+        assert_eq!(rows_of_clip(&files, 1, "a", "x.mp4"), [7]);
+        assert_eq!(rows_of_clip(&files, 1, "a", "y.mp4"), Vec::<u64>::new());
     }
 }

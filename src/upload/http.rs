@@ -11,13 +11,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use reqwest::blocking::{Client, RequestBuilder, multipart};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::redirect::Policy;
 use reqwest::tls::Version;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::answer::{Answer, ApiError, lists_clip, lists_utterance, retry_after};
+use super::answer::{Answer, ApiError, retry_after, rows_of_clip, rows_of_utterance};
+use super::meaning::{Call, meaning};
 use super::tls::{self, root_cause};
 use crate::clock::{signed, since_epoch};
 use crate::config::ApiConfig;
@@ -45,7 +48,11 @@ impl ApiClient {
         let mut token = HeaderValue::from_str(&format!("Token {}", token.expose_secret())).map_err(|e| unusable(&e))?;
         token.set_sensitive(true);
         let mut builder = Client::builder()
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
+            // No answer is long, and what is compressed may be anything.
+            .default_headers(HeaderMap::from_iter([
+                (AUTHORIZATION, token),
+                (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+            ]))
             .connect_timeout(limits::CONNECT_TIMEOUT)
             .timeout(limits::ANSWER_TIMEOUT)
             // A redirect is to a login page: the address is wrong.
@@ -76,12 +83,12 @@ impl ApiClient {
             ("device_type", &self.device.model),
             ("description", concat!("Listener ", env!("CARGO_PKG_VERSION"))),
         ]);
-        send(request)?.read_registration()
+        ask(Call::Register, request).map(drop)
     }
 
     /// Asks how files are wanted.
     pub fn storage_solution(&self) -> Result<String, ApiError> {
-        let answer = send(self.client.get(self.url("/hardware/storage_solution/")))?.read(200)?;
+        let answer = ask(Call::StorageSolution, self.client.get(self.url("/hardware/storage_solution/")))?;
         match answer["storage_solution"].as_str() {
             Some(solution) => Ok(solution.into()),
             None => Err(ApiError::NotTheApi("its answer names no storage_solution".into())),
@@ -109,7 +116,7 @@ impl ApiClient {
         } else {
             request.multipart(form)
         };
-        send(request)?.read(200).map(drop)
+        ask(Call::UploadFile, request).map(drop)
     }
 
     /// Posts an item's row. Posted twice, there are two: see the module's documentation. A picture has none.
@@ -134,21 +141,32 @@ impl ApiClient {
             }
             Item::Picture { .. } => return Ok(()),
         };
-        send(request)?.read(201).map(drop)
+        ask(Call::PostRow, request).map(drop)
     }
 
-    /// Asks whether an item's row is there.
-    pub fn has_row(&self, item: &Item) -> Result<bool, ApiError> {
+    /// Asks which rows of an item are there, the oldest first.
+    pub fn rows(&self, item: &Item) -> Result<Vec<u64>, ApiError> {
         // The server compares with the time at which it made the row, by its own clock.
         let from = since_epoch(item.end()) - signed(limits::ROW_SEARCH_MARGIN);
         let request = self.client.get(self.url("/hardware/list_files/")).form(&[("from_time", from.as_secs())]);
-        let files = send(request)?.read(200)?;
+        let files = ask(Call::ListFiles, request)?;
         let uid = item.uid().to_string();
         Ok(match item {
-            Item::Utterance { index, .. } => lists_utterance(&files, &uid, *index),
-            Item::Clip { .. } => lists_clip(&files, &uid, &name::api_file(item)),
-            Item::Picture { .. } => false,
+            Item::Utterance { index, .. } => rows_of_utterance(&files, self.home_id, &uid, *index),
+            Item::Clip { .. } => rows_of_clip(&files, self.home_id, &uid, &name::api_file(item)),
+            Item::Picture { .. } => Vec::new(),
         })
+    }
+
+    /// Deletes a row of an item: there is another. One that is gone already is no error.
+    pub fn delete_row(&self, item: &Item, id: u64) -> Result<(), ApiError> {
+        let table = match item {
+            Item::Utterance { .. } => "audio",
+            Item::Clip { .. } => "video",
+            Item::Picture { .. } => return Ok(()),
+        };
+        let request = self.client.delete(self.url(&format!("/hardware/{table}/{id}/")));
+        ask(Call::DeleteRow, request).map(drop)
     }
 
     /// Queues the recognition of an utterance. Anything else has no task.
@@ -168,7 +186,7 @@ impl ApiClient {
             ("track_id", track_id),
             ("parameters", &parameters.to_string()),
         ]);
-        send(request)?.read(200).map(drop)
+        ask(Call::PostTask, request).map(drop)
     }
 
     fn url(&self, path: &str) -> String {
@@ -190,17 +208,20 @@ fn task_time(time: Timestamp) -> String {
     strtime::format("%Y-%m-%dT%H:%M:%S.%6f", time).expect("a constant format of a UTC time")
 }
 
-fn send(request: RequestBuilder) -> Result<Answer, ApiError> {
+fn ask(call: Call, request: RequestBuilder) -> Result<Value, ApiError> {
+    let most_bytes = if call == Call::ListFiles { limits::MAX_LIST_BYTES } else { limits::MAX_ANSWER_BYTES };
+    meaning(call, &send(request, most_bytes)?)
+}
+
+fn send(request: RequestBuilder, most_bytes: u64) -> Result<Answer, ApiError> {
     let response = request.send().map_err(classify)?;
     let status = response.status().as_u16();
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let location = header(LOCATION).map(str::to_owned);
     let retry_after = header(RETRY_AFTER).and_then(|wait| retry_after(wait, header(DATE)));
     let mut body = Vec::new();
-    response
-        .take(limits::MAX_ANSWER_BYTES)
-        .read_to_end(&mut body)
-        .map_err(|error| ApiError::Unclear(root_cause(&error)))?;
-    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after })
+    response.take(most_bytes).read_to_end(&mut body).map_err(|error| ApiError::BrokenOff(root_cause(&error)))?;
+    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after, location })
 }
 
 fn classify(error: reqwest::Error) -> ApiError {
@@ -208,14 +229,16 @@ fn classify(error: reqwest::Error) -> ApiError {
     if let Some(cause) = tls::distrust(&error) {
         return ApiError::Untrusted(cause);
     }
+    if tls::is_no_tls(&error) {
+        return ApiError::Unreachable("it speaks no TLS there; is it http:// ?".into());
+    }
     if error.is_connect() || error.is_builder() {
         return ApiError::Unreachable(if error.is_timeout() { "no answer in time".into() } else { root_cause(&error) });
     }
-    ApiError::Unclear(if error.is_timeout() {
-        "no answer in time".into()
-    } else {
-        format!("the connection broke off ({})", root_cause(&error))
-    })
+    if error.is_timeout() {
+        return ApiError::Unclear("no answer in time".into());
+    }
+    ApiError::BrokenOff(format!("the connection broke off ({})", root_cause(&error)))
 }
 
 #[cfg(test)]

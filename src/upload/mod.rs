@@ -3,17 +3,22 @@
 //! ```text
 //! Unregistered ──registered──> Registered ──solution──> Ready ──(every 5 min, ask again)──> Ready or Registered
 //!      ^                           │                      │
-//!      └── token or home refused ──┴──────────────────────┘        any failure: rest, then go on
-//!
-//! Ready, one item in hand at a time, the step reached made durable before the next begins:
-//!   utterance   Upload ─> Record ─> PostRow ─> Record ─> PostTask ─> Finish
-//!   clip        Upload ─> Record ─> PostRow ─> Finish
-//!   picture     Upload ─> Finish
+//!      └── token or home refused ──┴──────────────────────┘        the way failed: rest, then go on
 //! ```
 //!
-//! Exactly one row: a row is posted without asking only by the very delivery that has just uploaded the file. An item
-//! taken up again at step `uploaded` may have had its row posted by an attempt whose answer never came, so it begins
-//! with `FindRow`. A task cannot be asked for; one whose answer never came is posted again with the same track id.
+//! In Ready, one item is in hand at a time; [`delivery`] says what is done with it, and the step reached is made durable before
+//! the next begins. Exactly one row: a row is posted without asking only by the very delivery that has just uploaded the
+//! file; see there. A task cannot be asked for; one whose answer never came is posted again with the same track id.
+//!
+//! What fails may be the item or the way ([`meaning`], [`line`]):
+//!
+//! ```text
+//! nobody knows, server errors    the item waits alone, twice as long each time; after three different items in a row the way rests
+//! the way                        it rests, ever longer; items of the kinds that failed are then passed over, so that others are tried
+//! several kinds fail             no item is to blame: none waits longer than a minute
+//! refused                        set aside; after three in a row at one call nothing more is, and what was comes back ([`complaints`])
+//! the token, the home            the device is registered again at once, which tells whether it is so
+//! ```
 //!
 //! Pictures need no row, so while nothing more urgent waits, the worker sends those behind the one in hand along with it,
 //! over connections of their own; what becomes of them is no step of this machine.
@@ -23,8 +28,13 @@
 
 pub mod answer;
 pub mod backoff;
+mod complaints;
+pub mod delivery;
+mod failing;
+mod fault;
 pub mod http;
 mod line;
+pub mod meaning;
 pub mod rsync;
 mod s3;
 pub mod store;
@@ -32,14 +42,19 @@ mod tls;
 mod volume;
 pub mod worker;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::event::{Event, Fault, Part};
-use crate::limits::{BACKOFF_FIRST, REFUSED_RETRY, ROW_SETTLE, STORAGE_SOLUTION_REFRESH};
-use crate::spool::{ItemName, Kind, Manifest, Step};
+use crate::limits::{REFUSED_RETRY, ROW_SETTLE, STORAGE_SOLUTION_REFRESH};
+use crate::spool::{ItemName, Kinds, Manifest, Want};
+use complaints::Complaints;
+use delivery::{Delivery, Then};
 use line::Line;
 
 pub use answer::ApiError;
+pub use delivery::Stage;
+pub use fault::fault_of;
 pub use store::StoreError;
 
 /// Where the server wants files (api-contract, `storage_solution`).
@@ -85,48 +100,21 @@ pub enum Action {
     Deliver(ItemName, Manifest, Stage),
     /// Put the item back that was in hand.
     PutBack(ItemName, PutBack),
+    /// Put back what was set aside.
+    TakeBack(Vec<ItemName>),
 }
 
-/// Which item is to be taken in hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Want {
-    /// Any.
-    Any,
-    /// One whose file is in place: the place takes no other for now.
-    FileInPlace,
-}
-
-/// How an item goes back into the spool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How an item in hand goes back into the spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutBack {
-    /// The way to the API failed: the most urgent item is next, whichever that is then.
+    /// It is taken first again.
     Unchanged,
-    /// This item failed, for reasons that may be its own: the others pass while it waits.
-    Deferred,
-}
-
-/// One stage of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Send the file.
-    Upload,
-    /// Make the manifest's step durable.
-    Record,
-    /// Ask whether the row is there.
-    FindRow,
-    /// Post the row.
-    PostRow,
-    /// Queue the task.
-    PostTask,
-    /// Remove the item from the spool.
-    Finish,
-}
-
-impl Stage {
-    /// Whether the API is asked for something.
-    pub fn is_request(self) -> bool {
-        !matches!(self, Self::Record | Self::Finish)
-    }
+    /// It failed, for reasons that may be its own: it waits longer each time, and at least this long.
+    Alone(Duration),
+    /// It waits this long, through no fault of its own.
+    Later(Duration),
+    /// It is set aside, with this answer.
+    Refused(String),
 }
 
 /// What came of an action.
@@ -142,16 +130,14 @@ pub enum Outcome {
     Taken(ItemName, Manifest),
     /// No item waits.
     NothingWaits,
-    /// The row is there, or not.
-    RowFound(bool),
+    /// These rows of the item are there, the oldest first.
+    RowsFound(Vec<u64>),
     /// The API did not do it.
     Failed(ApiError),
     /// The file did not get to its place.
     NotStored(StoreError),
-    /// The spool did not do it; nothing in memory is trusted (durability rule 2).
+    /// The spool did not do it.
     SpoolFailed(String),
-    /// The item in hand was set aside: it will never be taken.
-    Refused,
     /// Somebody has just spoken: that must not wait for the rest of this delivery.
     Outranked,
 }
@@ -163,29 +149,30 @@ enum Link {
     Ready { asked: Duration, solution: StorageSolution },
 }
 
-#[derive(Debug)]
-struct Delivery {
-    name: ItemName,
-    manifest: Manifest,
-    stage: Stage,
-}
-
 /// The state machine. Times are monotonic.
 #[derive(Debug)]
 pub struct Uploader {
     domain: String,
     started: Duration,
     link: Link,
+    /// Where files went when that was last said.
+    known: Option<StorageSolution>,
     hand: Option<Delivery>,
-    /// The item that was in hand goes back first.
-    put_back: Option<(ItemName, PutBack)>,
+    /// To be done before anything else.
+    pending: VecDeque<Action>,
     api: Line,
     /// The place for files, where it is not the API itself.
     files: Line,
-    /// A delivery that made way for another goes on where it was.
-    interrupted: Option<Delivery>,
-    /// The spool failed, or a row has to settle.
-    rest_until: Duration,
+    /// The spool.
+    disk: Line,
+    disk_fault: Option<Fault>,
+    /// That the API wants files where they cannot be brought.
+    no_store_until: Duration,
+    /// Their items have failed while the way was not well, and none has succeeded since.
+    passed_over: Kinds,
+    /// Deliveries that made way for another, or whose progress could not be recorded, go on where they were.
+    paused: VecDeque<Delivery>,
+    complaints: Complaints,
 }
 
 impl Uploader {
@@ -195,21 +182,26 @@ impl Uploader {
             domain: domain.into(),
             started: now,
             link: Link::Unregistered,
+            known: None,
             hand: None,
-            put_back: None,
+            pending: VecDeque::new(),
             api: Line::new(now),
             files: Line::new(now),
-            interrupted: None,
-            rest_until: now,
+            disk: Line::new(now),
+            disk_fault: None,
+            no_store_until: now,
+            passed_over: Kinds::default(),
+            paused: VecDeque::new(),
+            complaints: Complaints::default(),
         }
     }
 
     /// What to do now.
     pub fn next(&self, now: Duration) -> Action {
-        if let Some((name, how)) = &self.put_back {
-            return Action::PutBack(name.clone(), *how);
+        if let Some(action) = self.pending.front() {
+            return action.clone();
         }
-        let rest_until = self.rest_until.max(self.api.rest_until());
+        let rest_until = self.no_store_until.max(self.api.rest_until()).max(self.disk.rest_until());
         if now < rest_until {
             return Action::RestUntil(rest_until);
         }
@@ -218,134 +210,170 @@ impl Uploader {
             (Link::Registered, _) => Action::AskStorageSolution,
             (Link::Ready { .. }, Some(d)) => Action::Deliver(d.name.clone(), d.manifest.clone(), d.stage),
             (Link::Ready { asked, .. }, None) if now >= *asked + STORAGE_SOLUTION_REFRESH => Action::AskStorageSolution,
-            (Link::Ready { .. }, None) if now < self.files.rest_until() => Action::Take(Want::FileInPlace),
-            (Link::Ready { .. }, None) => Action::Take(Want::Any),
+            (Link::Ready { .. }, None) => Action::Take(self.want(now)),
         }
+    }
+
+    /// What may be taken in hand now.
+    pub fn want(&self, now: Duration) -> Want {
+        if now < self.files.rest_until() {
+            Want::FileInPlace
+        } else if self.passed_over.is_empty() {
+            Want::Any
+        } else {
+            Want::Not(self.passed_over)
+        }
+    }
+
+    /// Whether nothing is known to be wrong with the way: then several requests may go at once.
+    pub fn is_well(&self) -> bool {
+        self.api.is_well() && self.files.is_well()
     }
 
     /// The item in hand, when it ends here.
     pub fn into_hand(self) -> Option<ItemName> {
-        self.put_back.map(|(name, _)| name).or(self.hand.map(|delivery| delivery.name))
+        let pending = self.pending.into_iter().find_map(|action| match action {
+            Action::PutBack(name, _) => Some(name),
+            _ => None,
+        });
+        pending.or(self.hand.map(|delivery| delivery.name))
+    }
+
+    /// So much was set aside by runs before this one, the last so long ago, with this answer; or nothing is set aside any more.
+    pub fn note_set_aside(&mut self, last: Option<(Duration, &str)>) {
+        match last {
+            Some((at, answer)) => self.complaints.note_set_aside(answer, at),
+            None => self.complaints.forget_set_aside(),
+        }
     }
 
     /// Takes note of what came of the action. `jitter` is from 0 to 1.
     pub fn on(&mut self, outcome: Outcome, now: Duration, jitter: f64) -> Vec<Event> {
+        let mut events = self.take_note(outcome, now, jitter);
+        let is_well = self.is_well();
+        events.extend(self.complaints.news(is_well, now));
+        events
+    }
+
+    fn take_note(&mut self, outcome: Outcome, now: Duration, jitter: f64) -> Vec<Event> {
         match outcome {
             Outcome::Failed(error) => self.fail(error, now, jitter),
             Outcome::NotStored(error) => self.not_stored(error, now, jitter),
-            Outcome::SpoolFailed(text) => {
-                self.rest_until = now + BACKOFF_FIRST;
-                self.let_go(PutBack::Deferred);
-                vec![Event::Fault(Fault::new(Part::Disk, text))]
-            }
+            Outcome::SpoolFailed(text) => self.spool_failed(text, now, jitter),
             Outcome::Taken(name, manifest) => {
                 self.take_up(name, manifest, now);
                 vec![]
             }
             Outcome::NothingWaits => vec![],
-            Outcome::Refused => {
-                let refused = self.hand.take();
-                refused.map(|d| Event::Refused(d.name.kind())).into_iter().collect()
-            }
             Outcome::Outranked => {
-                self.interrupted = self.hand.take();
-                self.put_back = self.interrupted.as_ref().map(|d| (d.name.clone(), PutBack::Unchanged));
+                if let Some(delivery) = self.hand.take() {
+                    self.put_back(&delivery.name, PutBack::Unchanged);
+                    self.pause(delivery);
+                }
                 vec![]
             }
             Outcome::Solution(solution) => self.ready(solution, now),
             Outcome::NoStore(obstacle) => {
                 self.link = Link::Registered;
-                self.rest_until = now + REFUSED_RETRY;
+                self.known = None;
+                self.no_store_until = now + REFUSED_RETRY;
                 let mut events = self.answered();
                 events.push(Event::Fault(Fault::new(Part::Storage, obstacle)));
                 events
             }
-            Outcome::RowFound(found) => {
-                self.row_found(found, now);
+            Outcome::RowsFound(rows) => {
+                self.rows_found(&rows, now);
                 self.answered()
             }
-            Outcome::Done => self.done(),
+            Outcome::Done => match self.pending.pop_front() {
+                Some(action) => self.put_away(action, now),
+                None => self.done(now),
+            },
         }
     }
 
-    /// An item begins where its manifest says, or where it made way.
+    /// An item begins where its manifest says, or where it was paused.
     fn take_up(&mut self, name: ItemName, manifest: Manifest, now: Duration) {
-        self.hand = self.interrupted.take_if(|interrupted| interrupted.name == name);
-        if self.hand.is_some() {
+        if self.passed_over.contains(name.kind()) {
+            // Nothing else was there: each kind has its turn again.
+            self.passed_over = Kinds::default();
+        }
+        let paused = self.paused.iter().position(|paused| paused.name == name);
+        if let Some(paused) = paused.and_then(|at| self.paused.remove(at)) {
+            self.hand = Some(paused);
             return;
         }
-        let stage = match (manifest.step, name.kind()) {
-            (Step::Recorded, _) => Stage::Upload,
-            (Step::Uploaded, Kind::Utterance | Kind::Clip) => Stage::FindRow,
-            (Step::RowPosted, Kind::Utterance) => Stage::PostTask,
-            (Step::Uploaded, Kind::Picture) | (Step::RowPosted, Kind::Clip | Kind::Picture) => Stage::Finish,
-        };
+        let delivery = Delivery::new(name, manifest);
         // A row that the run before has just sent may still be on its way into the server's books.
-        if stage == Stage::FindRow {
-            self.rest_until = self.rest_until.max(self.started + ROW_SETTLE).max(now);
+        if delivery.stage == Stage::FindRows && now < self.started + ROW_SETTLE {
+            self.put_back(&delivery.name, PutBack::Later(self.started + ROW_SETTLE - now));
+        } else {
+            self.hand = Some(delivery);
         }
-        self.hand = Some(Delivery { name, manifest, stage });
     }
 
-    /// Without a row, the file is sent once more: it may have gone to a place that the API wanted before.
-    fn row_found(&mut self, found: bool, now: Duration) {
-        if !found && now < self.files.rest_until() {
-            return self.let_go(PutBack::Deferred);
-        }
+    fn rows_found(&mut self, rows: &[u64], now: Duration) {
         let Some(delivery) = &mut self.hand else { return };
-        delivery.stage = match (found, delivery.name.kind()) {
-            (false, _) => Stage::Upload,
-            (true, Kind::Utterance) => {
-                delivery.manifest.step = Step::RowPosted;
-                Stage::Record
-            }
-            (true, Kind::Clip | Kind::Picture) => Stage::Finish,
-        };
+        self.complaints.done(delivery.name.kind(), meaning::Call::ListFiles);
+        self.passed_over = Kinds::default();
+        delivery.found(rows);
+        if delivery.stage == Stage::Upload && now < self.files.rest_until() {
+            let name = delivery.name.clone();
+            self.hand = None;
+            self.put_back(&name, PutBack::Later(self.files.rest_until() - now));
+        }
     }
 
-    fn done(&mut self) -> Vec<Event> {
+    fn done(&mut self, now: Duration) -> Vec<Event> {
         let Some(delivery) = &mut self.hand else {
-            if self.put_back.take().is_none() && self.link == Link::Unregistered {
-                self.link = Link::Registered;
+            if self.link == Link::Unregistered {
+                // Files go where they did until it is asked again.
+                self.link = match self.known.clone() {
+                    Some(solution) => Link::Ready { asked: now, solution },
+                    None => Link::Registered,
+                };
                 return self.answered();
             }
             return vec![];
         };
-        let kind = delivery.name.kind();
-        let done = delivery.stage;
-        delivery.stage = match (done, kind) {
-            (Stage::Upload, Kind::Picture) | (Stage::PostRow, Kind::Clip | Kind::Picture) => Stage::Finish,
-            (Stage::Upload, _) => {
-                delivery.manifest.step = Step::Uploaded;
-                Stage::Record
-            }
-            (Stage::PostRow, Kind::Utterance) => {
-                delivery.manifest.step = Step::RowPosted;
-                Stage::Record
-            }
-            (Stage::Record, _) => match delivery.manifest.step {
-                Step::Recorded => Stage::Upload,
-                Step::Uploaded => Stage::PostRow,
-                Step::RowPosted => Stage::PostTask,
-            },
-            (Stage::FindRow, _) => Stage::Upload,
-            (Stage::PostTask, _) => Stage::Finish,
-            (Stage::Finish, _) => {
-                self.hand = None;
-                return vec![Event::Delivered(kind)];
-            }
-        };
-        match done {
+        let (stage, kind) = (delivery.stage, delivery.name.kind());
+        let then = delivery.done();
+        if let Some(call) = stage.call() {
+            self.complaints.done(kind, call);
+            self.passed_over = Kinds::default();
+        }
+        let mut events = match stage {
             // That the spool has written something says nothing about the API.
-            Stage::Record => vec![],
+            Stage::Record | Stage::Finish => self.written(),
             Stage::Upload if !self.api_takes_files() => self.stored(),
             _ => self.answered(),
+        };
+        if then != Then::GoOn
+            && let Some(Delivery { name, .. }) = self.hand.take()
+        {
+            self.complaints.forget(&name);
+            match then {
+                Then::Later(wait) => self.put_back(&name, PutBack::Later(wait)),
+                Then::Over | Then::GoOn => events.push(Event::Delivered(kind)),
+            }
         }
+        events
+    }
+
+    /// What was pending is done.
+    fn put_away(&mut self, action: Action, now: Duration) -> Vec<Event> {
+        let Action::PutBack(name, PutBack::Refused(answer)) = action else { return vec![] };
+        self.complaints.note_set_aside(&answer, now);
+        self.complaints.forget(&name);
+        let mut events = self.written();
+        events.push(Event::Refused(name.kind()));
+        events
     }
 
     fn ready(&mut self, solution: StorageSolution, now: Duration) -> Vec<Event> {
-        let before = std::mem::replace(&mut self.link, Link::Ready { asked: now, solution: solution.clone() });
-        let unchanged = matches!(before, Link::Ready { solution: before, .. } if before == solution);
+        let unchanged = self.known.as_ref() == Some(&solution);
+        self.known = Some(solution.clone());
+        self.link = Link::Ready { asked: now, solution };
         let mut events = self.answered();
         if !unchanged {
             events.extend(self.stored());
@@ -373,89 +401,14 @@ impl Uploader {
         cleared
     }
 
-    fn fail(&mut self, error: ApiError, now: Duration, jitter: f64) -> Vec<Event> {
-        let fault = fault_of(&self.domain, &error);
-        let put_back = match error {
-            ApiError::Unauthorized(_) | ApiError::UnknownHome(_) => {
-                self.link = Link::Unregistered;
-                self.api.rest_for(REFUSED_RETRY, now);
-                PutBack::Unchanged
-            }
-            ApiError::Unreachable(_) | ApiError::Untrusted(_) | ApiError::NotTheApi(_) => {
-                self.api.fail(Duration::ZERO, now, jitter);
-                PutBack::Unchanged
-            }
-            // The server may be at it still; see `ROW_SETTLE`.
-            ApiError::Unclear(_) => {
-                self.api.fail(ROW_SETTLE, now, jitter);
-                PutBack::Deferred
-            }
-            ApiError::Busy(_, wait) => {
-                self.api.fail(wait.max(ROW_SETTLE), now, jitter);
-                PutBack::Deferred
-            }
-            ApiError::Refused { .. } | ApiError::File(_) => {
-                self.api.fail(Duration::ZERO, now, jitter);
-                PutBack::Deferred
-            }
-        };
-        self.let_go(put_back);
-        vec![Event::Fault(fault)]
-    }
-
-    fn not_stored(&mut self, error: StoreError, now: Duration, jitter: f64) -> Vec<Event> {
-        let (part, text, put_back) = match error {
-            StoreError::Api(error) => return self.fail(error, now, jitter),
-            StoreError::Away(text) => (Part::Storage, text, PutBack::Unchanged),
-            StoreError::Failed(text) => (Part::Storage, text, PutBack::Deferred),
-            StoreError::File(text) => (Part::Disk, text, PutBack::Deferred),
-        };
-        self.files.fail(Duration::ZERO, now, jitter);
-        self.let_go(put_back);
-        vec![Event::Fault(Fault::new(part, text))]
-    }
-
-    /// Lets go of the item in hand: what it has reached stands in its manifest, and whatever is most urgent then goes
-    /// first.
-    fn let_go(&mut self, put_back: PutBack) {
-        self.put_back = self.hand.take().map(|delivery| (delivery.name, put_back));
+    /// The spool has written something.
+    fn written(&mut self) -> Vec<Event> {
+        self.disk.well();
+        self.disk_fault.take().map(Event::Mended).into_iter().collect()
     }
 }
 
-/// What an error of the API at `domain` means to a person, and what to do.
-pub fn fault_of(domain: &str, error: &ApiError) -> Fault {
-    let (part, text) = match error {
-        ApiError::Unreachable(cause) => {
-            (Part::Api, format!("the API at {domain} cannot be reached: {cause}; check the network and api_domain"))
-        }
-        ApiError::Untrusted(cause) => (Part::Api, format!("the API at {domain} is not trusted: {cause}")),
-        ApiError::Unclear(cause) => {
-            (Part::Api, format!("the API at {domain} does not answer as it should: {cause}; it is tried again"))
-        }
-        ApiError::Busy(cause, wait) => {
-            let wait_s = wait.as_secs();
-            (
-                Part::Api,
-                format!("the API at {domain} asks to be left alone for {wait_s} s: {cause}; it is tried again then"),
-            )
-        }
-        ApiError::NotTheApi(cause) => (
-            Part::Api,
-            format!("what answers at {domain} is not the API: {cause}; check api_domain, scheme and port included"),
-        ),
-        ApiError::Unauthorized(cause) => {
-            (Part::Token, format!("the API refuses the token: {cause} Get one from the server's administrator"))
-        }
-        ApiError::UnknownHome(cause) => {
-            (Part::Home, format!("the API does not know this home: {cause} Check home_id, or make the home there"))
-        }
-        ApiError::Refused { status, answer } => {
-            (Part::Api, format!("the API at {domain} refuses a request ({status}): {answer}"))
-        }
-        ApiError::File(cause) => (Part::Disk, cause.clone()),
-    };
-    Fault::new(part, text)
-}
-
+#[cfg(test)]
+mod sim;
 #[cfg(test)]
 mod tests;

@@ -152,6 +152,8 @@ impl FileStore for Rsync {
         let link = self.work.path().join("tree").join(&path);
         let cannot = |error: io::Error| StoreError::File(format!("cannot prepare {}: {error}", link.display()));
         fs::metadata(media).map_err(|error| StoreError::File(format!("cannot read {}: {error}", media.display())))?;
+        // A link's target is looked for from where the link is.
+        let media = std::path::absolute(media).map_err(cannot)?;
         fs::create_dir_all(link.parent().unwrap_or(&link)).map_err(cannot)?;
         symlink(media, &link).map_err(cannot)?;
         let sent = self.send(&path);

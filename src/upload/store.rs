@@ -86,10 +86,10 @@ impl Stores {
                 let config = self.config.local.as_ref().ok_or_else(|| lacks("local", "on a server, by rsync"))?;
                 Arc::new(Rsync::new(config)?)
             }
-            StorageSolution::Volume => {
-                let dir = self.config.volume_dir.as_ref().unwrap_or(&self.data_dir);
-                Arc::new(Volume::new(dir))
-            }
+            StorageSolution::Volume => Arc::new(match &self.config.volume_dir {
+                Some(share) => Volume::share(share),
+                None => Volume::own(&self.data_dir),
+            }),
             StorageSolution::Unknown(name) => {
                 return Err(format!(
                     "the API wants files by storage solution {name:?}, which is not known; set it to \"api\", \"s3\", \

@@ -71,6 +71,11 @@ pub fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
     })
 }
 
+/// Whether whoever answers speaks something else than TLS.
+pub fn is_no_tls(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidMessage(_))))
+}
+
 fn shown(time: UnixTime) -> String {
     Timestamp::UNIX_EPOCH
         .checked_add(Duration::from_secs(time.as_secs()))

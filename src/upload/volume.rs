@@ -22,19 +22,27 @@ const SCRATCH: &str = ".listener-scratch";
 #[derive(Debug)]
 pub struct Volume {
     dir: PathBuf,
+    may_be_away: bool,
 }
 
 impl Volume {
     /// Nothing is looked at yet: it may be mounted later.
-    pub fn new(dir: &Path) -> Self {
-        Self { dir: dir.into() }
+    pub fn share(dir: &Path) -> Self {
+        Self { dir: dir.into(), may_be_away: true }
+    }
+
+    /// The data folder itself, which the server shares: it is there, and needs no mark.
+    pub fn own(dir: &Path) -> Self {
+        Self { dir: dir.into(), may_be_away: false }
     }
 }
 
 impl FileStore for Volume {
     fn put(&self, item: &Item, media: &Path) -> Result<(), StoreError> {
         let mark = self.dir.join(MARK);
-        if let Err(error) = fs::metadata(&mark) {
+        if self.may_be_away
+            && let Err(error) = fs::metadata(&mark)
+        {
             return Err(StoreError::Away(format!(
                 "the shared volume is not mounted at {}: its mark {} is not there ({error}); mount it, and if it is new, \
                  make the mark on it: touch {}",
@@ -71,7 +79,7 @@ mod tests {
         let share = dir.path().join("share");
         fs::create_dir(&share).expect("writable");
         let item = Item::Picture { uid: Uuid::nil(), taken: Timestamp::UNIX_EPOCH };
-        let volume = Volume::new(&share);
+        let volume = Volume::share(&share);
         assert!(matches!(volume.put(&item, &media), Err(StoreError::Away(text)) if text.contains("touch")));
         assert_eq!(fs::read_dir(&share).expect("readable").count(), 0);
 
@@ -82,5 +90,15 @@ mod tests {
             assert_eq!(fs::read(share.join(name::data_path(&item))).expect("readable"), content);
         }
         assert_eq!(fs::read_dir(share.join(SCRATCH)).expect("readable").count(), 0);
+    }
+
+    #[test]
+    fn the_data_folder_itself_needs_no_mark() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let media = dir.path().join("media");
+        fs::write(&media, b"jpeg").expect("writable");
+        let item = Item::Picture { uid: Uuid::nil(), taken: Timestamp::UNIX_EPOCH };
+        assert_eq!(Volume::own(dir.path()).put(&item, &media), Ok(()));
+        assert_eq!(fs::read(dir.path().join(name::data_path(&item))).expect("readable"), b"jpeg");
     }
 }

@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use super::http::ApiClient;
 use super::store::Stores;
-use super::{Action, ApiError, Outcome, PutBack, Stage, StorageSolution, StoreError, Uploader, Want, backoff};
+use super::{Action, ApiError, Outcome, PutBack, Stage, StorageSolution, StoreError, Uploader, backoff};
 use crate::clock::Clock;
 use crate::event::{Event, Part};
 use crate::limits::{PICTURE_BURST, PICTURE_CONNECTIONS, SLOWEST_UPLOAD_BYTES_PER_S, STAGE_HANG};
-use crate::spool::{ItemName, Kind, Manifest, Spool, SpoolError};
+use crate::spool::{ItemName, Kind, Manifest, Spool, SpoolError, Want};
 
 /// How long one wait lasts at most, so that a stop is noticed.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -40,26 +40,36 @@ impl Worker<'_> {
     /// Delivers until it is stopped. Files go to one of the `stores`.
     pub fn run(&self, stores: &mut Stores) {
         let mut uploader = Uploader::new(self.api.domain(), self.clock.monotonic());
+        let set_aside = self.spool.last_set_aside(self.clock.now());
+        let before = |age| self.clock.monotonic().saturating_sub(age);
+        uploader.note_set_aside(set_aside.as_ref().map(|(age, answer)| (before(*age), answer.as_str())));
         while !self.stop.load(Ordering::Relaxed) {
-            let action = uploader.next(self.clock.monotonic());
-            (self.tell)(Event::Alive { part: Part::Api, within: at_most(&action) });
+            let now = self.clock.monotonic();
+            let action = uploader.next(now);
+            (self.tell)(self.alive(&action));
             let outcome = match action {
                 Action::RestUntil(until) => {
-                    self.spool.rest(until.saturating_sub(self.clock.monotonic()).min(LONGEST_WAIT));
+                    self.spool.rest(until.saturating_sub(now).min(LONGEST_WAIT));
                     continue;
                 }
                 Action::Register => or_failed(self.api.register().map(|()| Outcome::Done)),
                 Action::AskStorageSolution => or_failed(self.api.storage_solution().map(|text| choose(stores, &text))),
                 Action::Take(want) => self.take(want),
-                Action::PutBack(name, how) => {
-                    self.put_back(&name, how);
-                    Outcome::Done
-                }
-                Action::Deliver(name, _, stage) if stage.is_request() && self.spool.is_outranked(&name) => {
+                Action::PutBack(name, how) => self.put_back(&name, how),
+                Action::TakeBack(names) => or_spool_failed(self.spool.take_back(&names), Outcome::Done),
+                Action::Deliver(name, _, stage)
+                    if !matches!(stage, Stage::Record | Stage::Finish)
+                        && self.spool.is_outranked(&name, uploader.want(now)) =>
+                {
                     Outcome::Outranked
                 }
-                Action::Deliver(name, manifest, stage) => self.deliver(stores, &name, &manifest, stage),
+                Action::Deliver(name, manifest, stage) => {
+                    self.deliver(stores, &name, &manifest, stage, uploader.is_well())
+                }
             };
+            if outcome == Outcome::NothingWaits && !self.spool.has_set_aside() {
+                uploader.note_set_aside(None);
+            }
             uploader.on(outcome, self.clock.monotonic(), fastrand::f64()).into_iter().for_each(self.tell);
         }
         if let Some(name) = uploader.into_hand() {
@@ -68,17 +78,14 @@ impl Worker<'_> {
     }
 
     fn take(&self, want: Want) -> Outcome {
-        let now = || self.clock.monotonic();
-        let taken = match want {
-            Want::Any => self.spool.take(LONGEST_WAIT, now),
-            Want::FileInPlace => self.spool.take_file_in_place(LONGEST_WAIT, now),
+        let Some(name) = self.spool.take(want, LONGEST_WAIT, || self.clock.monotonic()) else {
+            return Outcome::NothingWaits;
         };
-        let Some(name) = taken else { return Outcome::NothingWaits };
         match self.load(&name) {
             Ok(Some(manifest)) => Outcome::Taken(name, manifest),
             Ok(None) => Outcome::NothingWaits,
             Err(error) => {
-                self.put_back(&name, PutBack::Deferred);
+                self.put_back(&name, PutBack::Alone(Duration::ZERO));
                 Outcome::SpoolFailed(error.line())
             }
         }
@@ -97,27 +104,41 @@ impl Worker<'_> {
         }
     }
 
-    fn put_back(&self, name: &ItemName, how: PutBack) {
+    fn put_back(&self, name: &ItemName, how: PutBack) -> Outcome {
         let now = self.clock.monotonic();
         match how {
             PutBack::Unchanged => self.spool.hand_back(name),
-            PutBack::Deferred => self.spool.defer(name, |failures| now + backoff::wait(failures, fastrand::f64())),
+            PutBack::Alone(at_least) => {
+                let until = |failures| now + backoff::alone(failures, fastrand::f64()).max(at_least);
+                self.spool.defer(name, until);
+            }
+            PutBack::Later(wait) => self.spool.delay(name, now + wait),
+            PutBack::Refused(answer) => {
+                log::error!("{name} is set aside in refused/: {answer}");
+                if let Err(error) = self.spool.refuse(name, &answer) {
+                    self.put_back(name, PutBack::Alone(Duration::ZERO));
+                    return Outcome::SpoolFailed(error.line());
+                }
+            }
         }
+        Outcome::Done
     }
 
-    fn deliver(&self, stores: &Stores, name: &ItemName, manifest: &Manifest, stage: Stage) -> Outcome {
+    /// While the way `is_well`, pictures go several at once.
+    fn deliver(&self, stores: &Stores, name: &ItemName, manifest: &Manifest, stage: Stage, is_well: bool) -> Outcome {
         let item = &manifest.item;
         let done = match stage {
-            Stage::Upload => match self.upload(stores, name, manifest) {
+            Stage::Upload => match self.upload(stores, name, manifest, is_well) {
                 Err(StoreError::Api(error)) => Err(error),
                 Err(error) => return Outcome::NotStored(error),
                 Ok(()) => Ok(()),
             },
             Stage::PostRow => self.api.post_row(item),
+            Stage::DeleteRow(id) => self.api.delete_row(item, id),
             Stage::PostTask => self.api.post_task(item).inspect(|()| {
                 (self.tell)(Event::TaskAccepted { since_end: self.clock.now().duration_since(item.end()) });
             }),
-            Stage::FindRow => return or_failed(self.api.has_row(item).map(Outcome::RowFound)),
+            Stage::FindRows => return or_failed(self.api.rows(item).map(Outcome::RowsFound)),
             Stage::Record => return or_spool_failed(self.spool.record(name, manifest), Outcome::Done),
             Stage::Finish => return or_spool_failed(self.spool.finish(name), Outcome::Done),
         };
@@ -126,36 +147,34 @@ impl Worker<'_> {
                 log::debug!(item = name.to_string().as_str(); "{stage:?} done");
                 Outcome::Done
             }
-            Err(error @ ApiError::Refused { .. }) => {
-                log::error!("{} is set aside in refused/: {error}", name);
-                or_spool_failed(self.spool.refuse(name, &error.to_string()), Outcome::Refused)
+            Err(error) => {
+                log::debug!(item = name.to_string().as_str(); "{stage:?} failed: {error}");
+                Outcome::Failed(error)
             }
-            Err(error) => Outcome::Failed(error),
         }
     }
 
     /// Sends the file of the item in hand. With a picture go those that wait behind it.
-    fn upload(&self, stores: &Stores, name: &ItemName, manifest: &Manifest) -> Result<(), StoreError> {
+    fn upload(&self, stores: &Stores, name: &ItemName, manifest: &Manifest, is_well: bool) -> Result<(), StoreError> {
         let put = || stores.put(&manifest.item, &self.spool.media(name));
-        if name.kind() != Kind::Picture || self.spool.waiting(Kind::Picture) == 1 {
+        if name.kind() != Kind::Picture || !is_well || self.spool.waiting(Kind::Picture) == 1 {
             return put();
         }
+        let until = self.clock.monotonic() + PICTURE_BURST;
         thread::scope(|scope| {
             for _ in 1..PICTURE_CONNECTIONS {
-                scope.spawn(|| self.send_pictures(stores));
+                scope.spawn(|| self.send_pictures(stores, until));
             }
-            put().inspect(|()| self.send_pictures(stores))
+            put().inspect(|()| self.send_pictures(stores, until))
         })
     }
 
-    /// Sends pictures until one fails or something more urgent waits. One that fails is sent once more by the state
+    /// Sends pictures until then, or one fails, or something more urgent waits. One that fails is sent once more by the state
     /// machine, which then says why it failed.
-    fn send_pictures(&self, stores: &Stores) {
-        for _ in 0..PICTURE_BURST {
-            if self.stop.load(Ordering::Relaxed) {
-                return;
-            }
+    fn send_pictures(&self, stores: &Stores, until: Duration) {
+        while self.clock.monotonic() < until && !self.stop.load(Ordering::Relaxed) {
             let Some(name) = self.spool.take_picture() else { return };
+            (self.tell)(Event::Alive { part: Part::Api, within: longest(&name) });
             match self.load(&name) {
                 Ok(None) => continue,
                 Ok(Some(manifest)) if stores.put(&manifest.item, &self.spool.media(&name)).is_ok() => {}
@@ -167,16 +186,20 @@ impl Worker<'_> {
             }
         }
     }
+
+    /// Each request has a time limit of its own; that of a file goes by its length.
+    fn alive(&self, action: &Action) -> Event {
+        let within = match action {
+            Action::Deliver(name, _, Stage::Upload) => longest(name),
+            _ => STAGE_HANG,
+        };
+        Event::Alive { part: Part::Api, within }
+    }
 }
 
-/// How long this may take. Each request has a time limit of its own; that of a file goes by its length.
-fn at_most(action: &Action) -> Duration {
-    match action {
-        Action::Deliver(name, _, Stage::Upload) => {
-            STAGE_HANG + Duration::from_secs(name.media_bytes() / SLOWEST_UPLOAD_BYTES_PER_S)
-        }
-        _ => STAGE_HANG,
-    }
+/// How long it may take to send this item's file.
+fn longest(name: &ItemName) -> Duration {
+    STAGE_HANG + Duration::from_secs(name.media_bytes() / SLOWEST_UPLOAD_BYTES_PER_S)
 }
 
 fn or_failed(result: Result<Outcome, ApiError>) -> Outcome {

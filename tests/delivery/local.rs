@@ -46,6 +46,21 @@ fn files_go_to_the_servers_folder_and_what_is_there_stays() {
 }
 
 #[test]
+fn a_data_folder_may_be_named_from_where_the_program_is_started() {
+    let (api, sshd) = start();
+    let data_dir = tempdir().expect("a folder");
+    let here = std::env::current_dir().expect("a folder");
+    let up = "../".repeat(here.components().count() - 1);
+    let relative = Path::new(&up).join(data_dir.path().strip_prefix("/").expect("absolute"));
+    let items = Items { utterances: 1, clips: 1, pictures: 1 };
+    let spool = spool::filled(&relative, items);
+    let config = spool::config(&api.address, &sshd.section(sshd.port, &api.files(), "user_key"));
+    assert_eq!(spool::deliver(&spool, &config, &relative, |_| false), []);
+    remove_scratch(&api.files());
+    spool::assert_all_arrived(&api, items);
+}
+
+#[test]
 fn a_stranger_in_the_servers_place_and_a_wrong_key_are_said_and_nothing_is_sent() {
     let (api, sshd) = start();
     let data_dir = tempdir().expect("a folder");

@@ -9,6 +9,7 @@ mod local;
 #[expect(dead_code, reason = "other tests need more of it")]
 mod process;
 mod proxy;
+mod rows;
 mod s3;
 mod slow;
 mod spool;

@@ -116,3 +116,12 @@ fn a_clock_that_is_far_off_is_named_as_the_cause() {
     let other = told(&api, Some(&own), authority.sign("api.example.org", NOW));
     assert!(other.contains("another name"), "{other}");
 }
+
+#[test]
+fn a_server_without_tls_behind_https_is_said_to_be_one() {
+    let (api, data_dir) = (DemoApi::start(&[]), tempdir().expect("a folder"));
+    let spool = spool::filled(data_dir.path(), Items { utterances: 1, clips: 0, pictures: 0 });
+    let config = spool::config(&api.address.replace("http://", "https://"), "");
+    let told = spool::deliver(&spool, &config, data_dir.path(), |told| !told.is_empty());
+    assert!(told[0].text.contains("speaks no TLS there; is it http:// ?"), "{told:?}");
+}

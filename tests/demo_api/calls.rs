@@ -46,6 +46,16 @@ fn a_device_is_registered_once() {
 }
 
 #[test]
+fn that_a_device_is_known_is_said_in_the_servers_language() {
+    for (language, words) in [("de", "existiert bereits"), ("fr", "existe déjà")] {
+        let server = Server::start_with(&["--language", language]);
+        server.post("/hardware/register/", &device_fields());
+        let known = json_of(server.post("/hardware/register/", &device_fields()), 400);
+        assert!(known["mac_address"][0].as_str().is_some_and(|said| said.contains(words)), "{known}");
+    }
+}
+
+#[test]
 fn a_home_must_be_known_or_left_out() {
     let server = Server::start();
     for text in ["None", "kitchen"] {

@@ -93,3 +93,31 @@ fn a_delayed_answer_comes_after_the_deed() {
     drop(stream);
     assert!(registered());
 }
+
+#[test]
+fn a_deed_that_is_delayed_is_done_though_the_client_has_gone() {
+    let server = Server::start_with(&["--act_delay_ms", "300"]);
+    let mut stream = TcpStream::connect(&server.address).expect("connect");
+    let body = "home=1&mac_address=a";
+    let head = "POST /hardware/register/ HTTP/1.1\r\nHost: x\r\nAuthorization: Token demo-token\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\n";
+    stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).expect("send");
+    // So that it has been read when the connection ends: no answer comes before.
+    stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+    stream.read(&mut [0; 1]).expect_err("no answer yet");
+    drop(stream);
+    assert!((0..10_000).any(|_| server.get_json("/demo/summary.json")["devices"] == 1));
+}
+
+#[test]
+fn a_late_row_is_answered_with_an_error_and_kept_afterwards() {
+    let server = Server::start_with(&["--late_every", "2", "--late_ms", "100"]);
+    json_of(server.post("/hardware/audio/", &audio_fields()), 201);
+    assert_eq!(server.post("/hardware/audio/", &audio_fields()).status(), 500);
+    json_of(server.post("/hardware/audio/", &audio_fields()), 201);
+    let ids = || -> Vec<u64> {
+        let rows = server.get_json("/demo/rows.json")["audio"].as_array().expect("rows").clone();
+        rows.iter().filter_map(|row| row["id"].as_u64()).collect()
+    };
+    assert!((0..10_000).any(|_| ids() == [1, 2, 3]), "{:?}", ids());
+}

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use listener::spool::{Item, Spool};
+use listener::spool::{Item, Spool, Want};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -137,7 +137,7 @@ fn whatever_is_left_of_a_clip_opens_and_what_is_kept_of_it_plays() {
         fs::write(scratch.join(name), &damaged).expect("writable");
         let (spool, found) = Spool::open(folder.path()).expect("it opens");
         assert_eq!(found.adopted + found.unfinished, 1, "seed {seed}, round {round}: {found:?}");
-        let Some(item) = spool.take(Duration::ZERO, || Duration::ZERO) else { continue };
+        let Some(item) = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO) else { continue };
         let manifest = spool.load(&item).expect("it is whole");
         let Item::Clip { start, end, .. } = manifest.item else { panic!("{item} is no clip") };
         if round % 2 == 0 {

@@ -47,7 +47,7 @@ fn a_meter_that_follows_the_room_shows_its_floor_and_its_present_threshold() {
 
 #[test]
 fn a_meter_that_is_told_to_stop_prints_its_number_and_ends_well() {
-    for stop in [Signal::INT, Signal::TERM] {
+    for stop in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut meter = bare("meter");
         meter.args(["--source", "test"]).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut meter = meter.spawn().expect("it runs");

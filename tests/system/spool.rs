@@ -90,3 +90,26 @@ fn what_waits_and_what_was_refused_is_shown_and_put_back() {
     signal(&running, Signal::TERM);
     assert!(running.wait().expect("it ends").success());
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let data_dir = tempdir().expect("a folder");
+    drop(listener::spool::Spool::open(&data_dir.path().join("spool")).expect("it opens"));
+    for arguments in [&[][..], &["--json"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = bare("spool");
+        let output = command.args(arguments).arg("--data_dir").arg(data_dir.path()).stdout(writer).output();
+        let output = output.expect("it runs");
+        assert!(output.status.success() && said(&output).is_empty(), "{arguments:?}: {}", said(&output));
+    }
+}
+
+#[test]
+fn of_a_folder_in_which_nothing_was_recorded_that_is_said() {
+    let data_dir = tempdir().expect("a folder");
+    for arguments in [&[][..], &["--json"]] {
+        let (is_well, printed) = spool(data_dir.path(), arguments);
+        assert!(!is_well && printed.contains("nothing was recorded here"), "{printed}");
+    }
+}

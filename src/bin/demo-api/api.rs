@@ -12,6 +12,7 @@ use crate::answer::{Answer, bad_request, json_answer, no_such_row, own_error, se
 use crate::body::{read_form, read_upload};
 use crate::fields::Checker;
 use crate::http::App;
+use crate::late::keep_row;
 use crate::place;
 use crate::records::{AudioRow, Device, Event, RowArrival, Table, VideoRow};
 
@@ -32,7 +33,7 @@ pub async fn register(State(app): State<Arc<App>>, request: Request) -> Answer {
         updated_at: now,
     };
     if keeper.store.knows_mac(&device.mac_address) {
-        checker.refuse("mac_address", "Hardware Device with this mac address already exists.");
+        checker.refuse("mac_address", app.settings.language.known_device());
     }
     checker.finish().map_err(bad_request)?;
     let answer = json_answer(StatusCode::CREATED, &device);
@@ -94,8 +95,7 @@ pub async fn post_audio(State(app): State<Arc<App>>, request: Request) -> Answer
     app.look_again(&mut keeper).map_err(|error| own_error(&error))?;
     let arrival = RowArrival { file_was_there: keeper.store.has_audio_file(&row), naive: times.naive };
     let answer = json_answer(StatusCode::CREATED, &row);
-    keeper.record(now, Event::Audio { row, arrival }).map_err(|error| own_error(&error))?;
-    Ok(answer)
+    keep_row(&app, &mut keeper, Event::Audio { row, arrival }, answer)
 }
 
 /// `POST /hardware/video/`
@@ -123,8 +123,7 @@ pub async fn post_video(State(app): State<Arc<App>>, request: Request) -> Answer
     app.look_again(&mut keeper).map_err(|error| own_error(&error))?;
     let arrival = RowArrival { file_was_there: keeper.store.has_clip_file(&row), naive: times.naive };
     let answer = json_answer(StatusCode::CREATED, &row);
-    keeper.record(now, Event::Video { row, arrival }).map_err(|error| own_error(&error))?;
-    Ok(answer)
+    keep_row(&app, &mut keeper, Event::Video { row, arrival }, answer)
 }
 
 /// `DELETE /hardware/audio/{id}/`

@@ -9,10 +9,11 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use tower_http::services::ServeDir;
 
+use crate::late::Late;
 use crate::persist::Keeper;
 use crate::{answer, api, body, pages, tasks};
 
@@ -25,6 +26,27 @@ pub struct Settings {
     pub homes: Vec<u64>,
     pub storage_solution: String,
     pub answer_delay: Duration,
+    pub act_delay: Duration,
+    pub language: Language,
+}
+
+/// In which language the server's own messages are; their keys are the same in all.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Language {
+    En,
+    De,
+    Fr,
+}
+
+impl Language {
+    /// As Django 4.2 says it (`unique` of a model's field).
+    pub fn known_device(self) -> &'static str {
+        match self {
+            Language::En => "Hardware Device with this mac address already exists.",
+            Language::De => "Hardware Device mit diesem mac address existiert bereits.",
+            Language::Fr => "Un objet Hardware Device avec ce champ mac address existe déjà.",
+        }
+    }
 }
 
 /// What every handler works with.
@@ -32,13 +54,14 @@ pub struct App {
     pub settings: Settings,
     /// The folder for unfinished uploads.
     pub incoming: PathBuf,
+    pub late: Late,
     keeper: Mutex<Keeper>,
 }
 
 impl App {
     /// Puts the parts together.
-    pub fn new(settings: Settings, incoming: PathBuf, keeper: Keeper) -> Self {
-        App { settings, incoming, keeper: Mutex::new(keeper) }
+    pub fn new(settings: Settings, incoming: PathBuf, late: Late, keeper: Keeper) -> Self {
+        App { settings, incoming, late, keeper: Mutex::new(keeper) }
     }
 
     /// What is stored. Never held while waiting for anything.
@@ -87,15 +110,29 @@ pub fn router(app: Arc<App>, files: PathBuf) -> Router {
         .with_state(app)
 }
 
-/// Lets only those with the token in, and holds the answer back as long as asked.
+/// Lets only those with the token in, and holds deed and answer back as long as asked.
 async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if let Some(detail) = refusal(request.headers(), &app.settings.token) {
         body::drain(request.into_body()).await;
         return answer::unauthorized(detail);
     }
-    let response = next.run(request).await;
-    tokio::time::sleep(app.settings.answer_delay).await;
-    response
+    let settings = &app.settings;
+    if settings.act_delay.is_zero() {
+        let response = next.run(request).await;
+        tokio::time::sleep(settings.answer_delay).await;
+        return response;
+    }
+    // A worker that waits for its database does what was asked, whether the client is there still or not.
+    let (act_delay, answer_delay) = (settings.act_delay, settings.answer_delay);
+    let acting = tokio::spawn(async move {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        tokio::time::sleep(act_delay).await;
+        let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+        tokio::time::sleep(answer_delay).await;
+        response
+    });
+    acting.await.unwrap_or_else(|_| answer::server_error().into_response())
 }
 
 /// Why this request is not let in, in the server's words.

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::clock::{Clock, ManualClock};
     use crate::durable::power;
-    use crate::spool::{Keeper, Kind, Recording};
+    use crate::spool::{Keeper, Kind, Recording, Want};
 
     const SECOND: usize = SAMPLE_RATE_HZ as usize;
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn lengths_s(spool: &Spool) -> Vec<f64> {
-        std::iter::from_fn(|| spool.take(Duration::ZERO, || Duration::ZERO))
+        std::iter::from_fn(|| spool.take(Want::Any, Duration::ZERO, || Duration::ZERO))
             .map(|name| spool.load(&name).expect("loads").item)
             .map(|item| item.end().duration_since(item.start()).as_secs_f64())
             .collect()
@@ -186,7 +186,7 @@ mod tests {
         clock.reboot(clock.now() + SignedDuration::from_secs(20));
         clock.synchronise(SignedDuration::ZERO);
         let (_, spool) = keeper_by(&clock, dir.path());
-        let name = spool.take(Duration::ZERO, || Duration::ZERO).expect("it may go");
+        let name = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("it may go");
         let kept = spool.load(&name).expect("loads");
         assert_eq!((kept.item.start(), kept.wall), (start(), Wall::Known));
     }

@@ -25,7 +25,7 @@ use super::books::Books;
 use super::budget::{Budget, Disk, Shortage};
 use super::placement::Placement;
 use super::wall::Reading;
-use super::{Amount, Backlog, Dated, Item, ItemName, Kind, Manifest, Sacrifice, Step};
+use super::{Amount, Backlog, Dated, Item, ItemName, Kind, Manifest, Sacrifice, Step, Want};
 use crate::durable;
 
 pub use aside::{Retried, Retry};
@@ -133,6 +133,8 @@ struct Contents {
     books: Books,
     /// The files in hand, locked where the other side is another process.
     held: BTreeMap<ItemName, File>,
+    /// What is still to be put back of what was asked for.
+    retrying: Option<Vec<(ItemName, aside::Aside)>>,
 }
 
 /// What a person is told when recordings are dropped, down to this kind, and what to do.
@@ -232,7 +234,7 @@ impl Spool {
         put: impl FnOnce(&Path) -> io::Result<()>,
     ) -> Result<Room, SpoolError> {
         let Dated { item, recorded, wall } = dated;
-        let manifest = Manifest { item, media_bytes, recorded, wall, step: Step::Recorded };
+        let manifest = Manifest { item, media_bytes, recorded, wall, step: Step::Recorded, row_unclear: false };
         let name = ItemName::of(&manifest);
         let room = self.make_room(&name)?;
         let media = self.folders.items.join(name.media());
@@ -311,31 +313,17 @@ impl Spool {
         contents.budget.has_room(contents.backlog.disk_bytes(), disk)
     }
 
-    /// Takes the most urgent item in hand, waiting up to `patience` for one. It must then be given to one of
-    /// [`Self::finish`], [`Self::refuse`], [`Self::hand_back`], [`Self::defer`].
-    pub fn take(&self, patience: Duration, now: impl Fn() -> Duration) -> Option<ItemName> {
-        self.take_by(Backlog::take, patience, now)
-    }
-
-    /// The same among the items whose file is in place, while that place takes no other.
-    pub fn take_file_in_place(&self, patience: Duration, now: impl Fn() -> Duration) -> Option<ItemName> {
-        self.take_by(Backlog::take_file_in_place, patience, now)
-    }
-
-    fn take_by(
-        &self,
-        take: fn(&mut Backlog, Duration) -> Option<ItemName>,
-        patience: Duration,
-        now: impl Fn() -> Duration,
-    ) -> Option<ItemName> {
+    /// Takes the most urgent item in hand of those that are wanted, waiting up to `patience` for one. It must then be given
+    /// to one of [`Self::finish`], [`Self::refuse`], [`Self::hand_back`], [`Self::defer`], [`Self::delay`].
+    pub fn take(&self, want: Want, patience: Duration, now: impl Fn() -> Duration) -> Option<ItemName> {
         let mut contents = self.contents();
-        let taken = take(&mut contents.backlog, now());
+        let taken = contents.backlog.take(now(), want);
         if taken.is_some() {
             return taken;
         }
         let patience = contents.backlog.next_due().map_or(patience, |due| patience.min(due.saturating_sub(now())));
         let (mut contents, _) = self.added.wait_timeout(contents, patience).expect("no panic while held");
-        take(&mut contents.backlog, now())
+        contents.backlog.take(now(), want)
     }
 
     /// Takes a further picture in hand, if nothing more urgent waits. As with [`Self::take`], it must be given back.
@@ -344,8 +332,8 @@ impl Spool {
     }
 
     /// Whether somebody has just spoken who must not wait for the rest of this delivery.
-    pub fn is_outranked(&self, in_hand: &ItemName) -> bool {
-        self.contents().backlog.is_outranked(in_hand)
+    pub fn is_outranked(&self, in_hand: &ItemName, want: Want) -> bool {
+        self.contents().backlog.is_outranked(in_hand, want)
     }
 
     /// Waits, or until [`Self::wake`].
@@ -440,6 +428,13 @@ impl Spool {
         let mut contents = self.contents();
         contents.held.remove(name);
         contents.backlog.defer(name, until);
+    }
+
+    /// An item in hand waits until then, through no fault of its own.
+    pub fn delay(&self, name: &ItemName, until: Duration) {
+        let mut contents = self.contents();
+        contents.held.remove(name);
+        contents.backlog.delay(name, until);
     }
 
     /// How many items of this kind wait.

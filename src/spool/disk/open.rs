@@ -199,7 +199,7 @@ fn contents(folders: &Folders, words: &[RunClock], complete: Vec<ItemName>) -> R
     refused.complete.into_iter().for_each(|name| backlog.add_refused(name));
     let budget = Budget::of(None, disk(&folders.dir)?);
     let books: Books = read_json(&folders.books()).unwrap_or_default();
-    Ok(Contents { backlog, placement, budget, books, held: BTreeMap::new() })
+    Ok(Contents { backlog, placement, budget, books, held: BTreeMap::new(), retrying: None })
 }
 
 /// What is remembered is a help, and never worth stopping for.

@@ -16,7 +16,7 @@ fn dated(item: Item) -> Dated {
 /// The name of the picture of a second, of so many bytes.
 fn named(second: i64, media_bytes: u64) -> ItemName {
     let Dated { item, recorded, wall } = dated(picture(second));
-    ItemName::of(&Manifest { item, media_bytes, recorded, wall, step: Step::Recorded })
+    ItemName::of(&Manifest { item, media_bytes, recorded, wall, step: Step::Recorded, row_unclear: false })
 }
 
 fn clip(second: i64) -> Item {
@@ -25,7 +25,7 @@ fn clip(second: i64) -> Item {
 }
 
 fn take(spool: &Spool) -> Option<ItemName> {
-    spool.take(Duration::ZERO, || Duration::ZERO)
+    spool.take(Want::Any, Duration::ZERO, || Duration::ZERO)
 }
 
 fn empty_spool() -> Result<(tempfile::TempDir, Spool), SpoolError> {
@@ -130,6 +130,54 @@ fn what_was_refused_is_put_back_on_request_and_delivered_from_where_it_was() -> 
     assert_eq!(take(&spool), Some(name.clone()));
     assert_eq!(spool.load(&name)?.step, Step::Uploaded);
     assert_eq!(fs::read_dir(dir.path().join("refused")).expect("a folder").count(), 0);
+    Ok(())
+}
+
+/// Refuses everything that waits.
+fn refuse_all(spool: &Spool) -> Result<usize, SpoolError> {
+    let mut refused = 0;
+    while let Some(name) = take(spool) {
+        spool.refuse(&name, "400 no")?;
+        refused += 1;
+    }
+    Ok(refused)
+}
+
+#[test]
+fn a_retry_of_many_that_are_refused_again_puts_each_back_once_and_ends() -> Result<(), SpoolError> {
+    let (dir, spool) = empty_spool()?;
+    for second in 0..12 {
+        spool.admit_bytes(dated(picture(second)), b"one")?;
+    }
+    assert_eq!(refuse_all(&spool)?, 12);
+    let Retry::Asked(request) = Retry::ask(dir.path())? else { panic!("the spool is in use") };
+    let mut sent = Vec::new();
+    for _ in 0..9 {
+        spool.retry_if_asked(5)?;
+        sent.push(refuse_all(&spool)?);
+    }
+    assert_eq!(sent, [5, 5, 2, 0, 0, 0, 0, 0, 0]);
+    assert!(!request.exists());
+    Ok(())
+}
+
+#[test]
+fn what_was_last_refused_is_known_at_the_next_start_for_a_day() -> Result<(), SpoolError> {
+    let (_dir, spool) = empty_spool()?;
+    assert_eq!((spool.has_set_aside(), spool.last_set_aside(Timestamp::now())), (false, None));
+    spool.admit_bytes(dated(picture(1)), b"one")?;
+    assert_eq!(refuse_all(&spool)?, 1);
+    assert!(spool.has_set_aside());
+    let (age, answer) = spool.last_set_aside(Timestamp::now()).expect("just now");
+    assert!(age < Duration::from_secs(600) && answer == "400 no");
+    let unset = Timestamp::UNIX_EPOCH;
+    assert!(spool.last_set_aside(unset).is_some(), "a clock that is not set is no reason to forget it");
+    assert_eq!(spool.last_set_aside(Timestamp::now() + SignedDuration::from_hours(25)), None);
+
+    let name = named(1, 3);
+    spool.take_back(std::slice::from_ref(&name))?;
+    assert!(!spool.has_set_aside());
+    assert_eq!(take(&spool), Some(name));
     Ok(())
 }
 

@@ -46,7 +46,7 @@ fn picture(second: i64) -> Dated {
 }
 
 fn take(spool: &Spool) -> Option<ItemName> {
-    spool.take(Duration::ZERO, || Duration::ZERO)
+    spool.take(Want::Any, Duration::ZERO, || Duration::ZERO)
 }
 
 /// The kernel tells the other side within a moment.
@@ -220,7 +220,7 @@ proptest! {
                         Err(error) => panic!("{}", error.line()),
                     }
                 }
-                Act::Retry => { upload.retry(usize::MAX).expect("retries"); }
+                Act::Retry => { upload.retry().expect("retries"); }
                 _ if hand.is_empty() => {}
                 Act::Finish(at) => upload.finish(&hand.swap_remove(at.index(hand.len()))).expect("goes"),
                 Act::Refuse(at) => upload.refuse(&hand.swap_remove(at.index(hand.len())), "no").expect("set aside"),

@@ -1,0 +1,44 @@
+//! What an error of the API means to a person, and what to do. PURE.
+
+use super::ApiError;
+use crate::event::{Fault, Part};
+
+/// Of the API at `domain`.
+pub fn fault_of(domain: &str, error: &ApiError) -> Fault {
+    let (part, text) = match error {
+        ApiError::Unreachable(cause) => {
+            (Part::Api, format!("the API at {domain} cannot be reached: {cause}; check the network and api_domain"))
+        }
+        ApiError::Untrusted(cause) => (Part::Api, format!("the API at {domain} is not trusted: {cause}")),
+        ApiError::Unclear(cause) | ApiError::BrokenOff(cause) => {
+            (Part::Api, format!("the API at {domain} does not answer as it should: {cause}; it is tried again"))
+        }
+        // Without the time that it names: that is another one each time, and a fault is told once.
+        ApiError::Busy(cause, _) => (
+            Part::Api,
+            format!("the API at {domain} asks to be left alone for a while: {cause}; it is tried again then"),
+        ),
+        ApiError::NotTheApi(cause) => (
+            Part::Api,
+            format!("what answers at {domain} is not the API: {cause}; check api_domain, scheme and port included"),
+        ),
+        ApiError::Doubtful(cause) => (
+            Part::Api,
+            format!(
+                "what answers at {domain} is not the API, or does not let this through: {cause}; check api_domain, scheme and \
+                 port included, and what is on the way"
+            ),
+        ),
+        ApiError::Unauthorized(cause) => {
+            (Part::Token, format!("the API refuses the token: {cause} Get one from the server's administrator"))
+        }
+        ApiError::UnknownHome(cause) => {
+            (Part::Home, format!("the API does not know this home: {cause} Check home_id, or make the home there"))
+        }
+        ApiError::Refused { status, answer } => {
+            (Part::Api, format!("the API at {domain} refuses everything ({status}): {answer}; what is refused is kept"))
+        }
+        ApiError::File(cause) => (Part::Disk, cause.clone()),
+    };
+    Fault::new(part, text)
+}
