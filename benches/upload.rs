@@ -58,7 +58,8 @@ fn deliver(dir: &Path, url: &str, token: &str) {
     let api = Arc::new(ApiClient::new(&config.api, token, home_id, device).expect("a client"));
     let mut stores = Stores::new(Arc::clone(&api), config.storage.clone(), None, dir.into());
     let stop = AtomicBool::new(false);
-    let worker = Worker { spool: &spool, api: &api, clock: &SystemClock, stop: &stop, tell: &|_| {} };
+    let worker =
+        Worker { spool: &spool, api: &api, track_cluster: "C", clock: &SystemClock, stop: &stop, tell: &|_| {} };
     let began = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| worker.run(&mut stores));

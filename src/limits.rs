@@ -242,8 +242,8 @@ pub const ROW_LATE: Duration = Duration::from_secs(120);
 /// Any other answer of the API is a row, a word or a page: more is not read.
 pub const MAX_ANSWER_BYTES: u64 = 1 << 20;
 
-/// The answer of `list_files` that is read at most: over 100,000 rows.
-pub const MAX_LIST_BYTES: u64 = 64 << 20;
+/// The answer of `list_files` that is read at most: over 400,000 rows. It is read as a stream, and most rows are forgotten.
+pub const MAX_LIST_BYTES: u64 = 256 << 20;
 
 /// How much of an unexpected answer is shown or kept.
 pub const SHOWN_ANSWER_CHARS: usize = 200;

@@ -23,6 +23,7 @@ const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 /// cannot check this: it has one list for the whole crate.
 const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("alsa", &["capture/alsa/"]),
+    ("async_trait", &["upload/s3.rs"]),
     ("axum", &["bin/"]),
     ("clap", &["cli/", "bin/"]),
     ("env_logger", &["status/terminal.rs"]),
@@ -34,6 +35,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("gstreamer_video", &["capture/gstreamer/"]),
     ("hound", &["spool/keeper.rs"]),
     ("httpdate", &["upload/answer.rs"]),
+    ("hyper_util", &["upload/proxy.rs"]),
     ("mp4_atom", &["spool/adopt.rs"]),
     ("object_store", &["upload/s3.rs"]),
     ("openssh_keys", &["config/appliance.rs"]),

@@ -140,7 +140,7 @@ fn item_admitted() {
 
 /// What is done to deliver an utterance while many pictures wait, but for the disk's and the network's part.
 fn item_delivered() {
-    let mut uploader = Uploader::new("https://api.example.org", Duration::ZERO);
+    let mut uploader = Uploader::new("https://api.example.org", "C", Duration::ZERO);
     uploader.on(Outcome::Done, NOW, 0.5);
     uploader.on(Outcome::Solution(StorageSolution::Api), NOW, 0.5);
     let mut backlog = backlog();

@@ -18,8 +18,8 @@ use crate::event::Part;
 use crate::limits::{CHECK_HEARS_S, CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use crate::segment::Meter;
 use crate::upload::http::ApiClient;
-use crate::upload::store::Stores;
-use crate::upload::{StorageSolution, fault_of};
+use crate::upload::store::{Probe, StoreError, Stores, Tried};
+use crate::upload::{StorageSolution, wrong};
 
 /// A line of the answer: what was looked at, and what is wrong with it, if anything is.
 type Finding = (&'static str, Result<String, String>);
@@ -50,6 +50,15 @@ impl Answer<'_> {
     fn line(&mut self, mark: &str, what: &str, text: &str) -> io::Result<()> {
         writeln!(self.out, "{mark:<4}  {what:<13} {text}")
     }
+}
+
+/// Prints what is wrong with the settings: without them there is nothing to look at.
+pub fn tell_bad_configuration(error: &anyhow::Error, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let mut answer = Answer { out, all_well: true };
+    for problem in format!("{error:#}").lines() {
+        answer.add(("configuration", Err(problem.trim().into())))?;
+    }
+    Ok(answer.all_well)
 }
 
 /// Looks at everything and prints a line for each. Says whether all is well.
@@ -116,11 +125,11 @@ fn ask(config: &Config) -> Vec<Finding> {
     };
     let reached = ("API", Ok(format!("{domain}{plain}")));
     let token = ("token", Ok("accepted".into()));
-    let fault = registered.err().map(|error| fault_of(domain, &error));
+    let fault = registered.err().map(|error| wrong(domain, &error));
     match fault {
         None => {
             let home = ("home", Ok(home_id.to_string()));
-            vec![reached, token, home, ("storage", storage(config, &api))]
+            vec![reached, token, home, ("storage", try_out(config, &api))]
         }
         Some(fault) if fault.part == Part::Token => vec![reached, ("token", Err(fault.text))],
         Some(fault) if fault.part == Part::Home => vec![reached, token, ("home", Err(fault.text))],
@@ -128,9 +137,26 @@ fn ask(config: &Config) -> Vec<Finding> {
     }
 }
 
-fn storage(config: &Config, api: &Arc<ApiClient>) -> Result<String, String> {
-    let name = api.storage_solution().map_err(|error| fault_of(api.domain(), &error).text)?;
+/// Writes a small file to where the API wants files, reads it back and removes it.
+fn try_out(config: &Config, api: &Arc<ApiClient>) -> Result<String, String> {
+    let place = api.storage_solution().map_err(|error| wrong(api.domain(), &error).text)?;
+    let solution = StorageSolution::parse(&place);
+    if solution == StorageSolution::Volume && config.storage.volume_dir.is_none() {
+        return Ok(format!("{place}, the data folder itself"));
+    }
     let ca_file = config.api.ca_file.clone();
     let mut stores = Stores::new(Arc::clone(api), config.storage.clone(), ca_file, Default::default());
-    stores.choose(&StorageSolution::parse(&name)).map(|()| name)
+    stores.choose(&solution)?;
+    let cannot = |error: io::Error| format!("cannot make a temporary file: {error}");
+    let mut file = tempfile::Builder::new().prefix("listener-check-").suffix(".txt").tempfile().map_err(cannot)?;
+    let text = concat!("Written by listener check ", env!("CARGO_PKG_VERSION"), "; may be removed.\n");
+    file.write_all(text.as_bytes()).map_err(cannot)?;
+    let name = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match stores.try_out(&Probe { name, text: text.into(), file: file.path().into() }) {
+        Ok(Tried::All) => Ok(format!("{place}, where a small file was written, read back and removed")),
+        Ok(Tried::Stays(path)) => Ok(format!("{place}, where a small file was written; {path} stays")),
+        Ok(Tried::Lacks(what)) => Ok(format!("{place}, where a small file was written, which is enough; but {what}")),
+        Err(StoreError::Api(error)) => Err(wrong(api.domain(), &error).text),
+        Err(error) => Err(error.text()),
+    }
 }

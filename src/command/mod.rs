@@ -46,7 +46,10 @@ use crate::spool::disk::Side;
 /// # Errors
 /// When the settings are wrong, or what is needed cannot be had.
 pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> anyhow::Result<bool> {
-    let config = configure(command)?;
+    let config = match configure(command) {
+        Err(error) if matches!(command, Command::Check(_)) => return check::tell_bad_configuration(&error, out),
+        config => config?,
+    };
     match command {
         Command::Provision(args) => provision::run(args, out),
         Command::Devices(args) => Devices::find(&config.video)?.print(args.json, out).map(|()| true),
@@ -128,21 +131,29 @@ fn configure(command: &Command) -> anyhow::Result<Config> {
     let cannot_read = |file: &Path| format!("cannot read {}", file.display());
     let mut raw = command.raw();
     if let Some(file) = command.token_file() {
-        raw = raw.with_token(fs::read_to_string(file).with_context(|| cannot_read(file))?.into());
+        let bytes = fs::read(file).with_context(|| cannot_read(file))?;
+        raw = raw.with_token_of(&bytes).with_context(|| file.display().to_string())?;
     }
     if let Some(file) = command.config_file() {
         let bytes = fs::read(file).with_context(|| cannot_read(file))?;
         let parsed = config::decode(&bytes).and_then(|text| RawConfig::parse(&text));
         raw = raw.or(parsed.with_context(|| file.display().to_string())?);
     }
-    let config = raw.validate()?;
-    config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+    let mut config = raw.validate()?;
+    config.api.token_file = command.token_file().map(Path::to_owned);
+    if !matches!(command, Command::Check(_)) {
+        config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+    }
     Ok(config)
 }
 
 fn record(job: Job, stop: &AtomicBool) -> anyhow::Result<bool> {
+    let (side, data_dir) = (job.side, job.data_dir.clone());
     let summary = daemon::run(job, Arc::new(SystemClock), stop)?;
     log::info!("{summary}");
+    if let Some(why) = summary.given_up().filter(|_| side.uploads()) {
+        log::warn!("not all is delivered, because {why}; `listener upload --data_dir {}` goes on", data_dir.display());
+    }
     anyhow::ensure!(
         summary.stopped || summary.missed.is_empty(),
         "not all of it was recorded: {}",

@@ -24,6 +24,14 @@ pub fn decode(bytes: &[u8]) -> Result<String, Problems> {
     if of_a_word_processor || text.contains('\0') { Err(no_text()) } else { Ok(text) }
 }
 
+/// The same without the mark of UTF-8, for who reads it not as TOML.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_unmarked(bytes: &[u8]) -> Result<String, Problems> {
+    decode(bytes).map(|text| text.trim_start_matches('\u{feff}').to_owned())
+}
+
 /// How the letters of a file are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {

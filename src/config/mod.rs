@@ -27,7 +27,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use appliance::{LedsConfig, MuteConfig, WifiConfig};
 pub use blank::without_token;
-pub use decode::decode;
+pub use decode::{decode, decode_unmarked};
 pub use keys::Key;
 pub use problem::{Problem, Problems};
 pub use storage::{Destination, LocalConfig, S3Config, SshLogin, StorageConfig};
@@ -58,6 +58,11 @@ const KNOWN_CLUSTERS: [&str; 7] = [
     "CLUSTER_GPT_35_ETE_CONVERSATION",
     "CLUSTER_GPT_35_RAG_ETE_CONVERSATION",
 ];
+
+/// The token that a file of its own holds, if it holds one.
+pub fn token_in(bytes: &[u8]) -> Option<SecretString> {
+    RawConfig::default().with_token_of(bytes).and_then(RawConfig::validate).ok()?.api.token
+}
 
 /// What was written, and where; any of it may be missing.
 #[derive(Debug, Clone, Default)]
@@ -135,6 +140,14 @@ impl RawConfig {
         self
     }
 
+    /// Adds what a file of its own has of the token, in whatever an editor wrote it.
+    ///
+    /// # Errors
+    /// When it is no text.
+    pub fn with_token_of(self, bytes: &[u8]) -> Result<Self, Problems> {
+        Ok(self.with_token(decode_unmarked(bytes)?.into()))
+    }
+
     /// Fills from `other` what is missing here.
     pub fn or(mut self, other: RawConfig) -> Self {
         for (key, given) in other.given {
@@ -151,6 +164,7 @@ impl RawConfig {
             token: judged.optional(Key::Token, values::token),
             home_id: judged.optional(Key::HomeId, values::home_id),
             ca_file: judged.optional(Key::CaFile, values::file),
+            token_file: None,
             track_cluster: judged.or(Key::TrackCluster, values::track_cluster, DEFAULT_TRACK_CLUSTER),
         };
         let pause_ms = judged.or(Key::Pause, values::pause_ms, 700u32);
@@ -301,6 +315,8 @@ pub struct ApiConfig {
     pub domain: String,
     /// Visible ASCII. Commands that do not deliver need none; see [`Config::require_api`].
     pub token: Option<SecretString>,
+    /// Where the token was read from, if from a file of its own: it is read again where it may have changed.
+    pub token_file: Option<PathBuf>,
     /// The home that recordings belong to, from 1.
     pub home_id: Option<u32>,
     /// The authorities that vouch for servers, as PEM; the system's if none.

@@ -142,7 +142,9 @@ pub(super) fn home_id(given: &Given) -> Result<u32, Problem> {
 
 pub(super) fn token(given: &Given) -> Result<SecretString, Problem> {
     let Value::Secret(secret) = &given.value else { return Err(given.problem("must be text in quotes")) };
-    let token = secret.expose_secret().trim();
+    let text = secret.expose_secret().trim();
+    // As the header has it, from which it may have been copied.
+    let token = text.strip_prefix("Token ").unwrap_or(text).trim_start();
     if token.is_empty() {
         Err(given.problem("must not be empty"))
     } else if !token.chars().all(|c| c.is_ascii_graphic()) {

@@ -31,7 +31,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::device_id::DeviceId;
 use crate::event::{Event, Part, Progress, Tally};
-use crate::limits::{EVENTS_IN_FLIGHT, RECORDINGS_IN_FLIGHT, RETRIED_AT_ONCE, STAGE_HANG, TEND_INTERVAL};
+use crate::limits::{
+    DRAIN_TIMEOUT, EVENTS_IN_FLIGHT, RECORDINGS_IN_FLIGHT, RETRIED_AT_ONCE, STAGE_HANG, TEND_INTERVAL,
+};
 use crate::spool::disk::{Found, Side};
 use crate::spool::{Keeper, Kind, Recording, Spool};
 use crate::supervise::{named, systemd};
@@ -86,6 +88,21 @@ impl Summary {
             || (self.missed.is_empty()
                 && self.waiting.iter().all(|(_, waiting)| *waiting == 0)
                 && !Kind::ALL.iter().any(lost))
+    }
+}
+
+impl Summary {
+    /// Why it ended while something waits, if nobody told it to.
+    pub fn given_up(&self) -> Option<String> {
+        if self.stopped || self.waiting.iter().all(|(_, waiting)| *waiting == 0) {
+            return None;
+        }
+        let on_the_way = [Part::Token, Part::Home, Part::Api, Part::Storage, Part::Recordings, Part::Clock];
+        let faulty = on_the_way.iter().find(|part| self.progress.faults().contains_key(part));
+        Some(match faulty {
+            Some(part) => format!("of the fault told above ({part})"),
+            None => format!("nothing went for {} s", DRAIN_TIMEOUT.as_secs()),
+        })
     }
 }
 
@@ -237,9 +254,11 @@ fn start_upload(
     let ca_file = config.api.ca_file.clone();
     let mut stores = Stores::new(Arc::clone(&api), config.storage.clone(), ca_file, job.data_dir.clone());
     let (spool, clock, stop) = (Arc::clone(spool), Arc::clone(clock), Arc::new(AtomicBool::new(false)));
-    let stopped = Arc::clone(&stop);
+    let (stopped, track_cluster) = (Arc::clone(&stop), config.api.track_cluster.clone());
     let thread = named("upload", move || {
-        Worker { spool: &spool, api: &api, clock: &*clock, stop: &stopped, tell: &tell }.run(&mut stores);
+        let track_cluster = &track_cluster;
+        Worker { spool: &spool, api: &api, track_cluster, clock: &*clock, stop: &stopped, tell: &tell }
+            .run(&mut stores);
         tell(Event::Over(Part::Api));
     });
     Ok(Upload { thread, stop })

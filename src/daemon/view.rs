@@ -157,7 +157,7 @@ impl View {
 
     /// Whether nothing will be delivered before somebody has mended something.
     pub fn needs_person(&self) -> bool {
-        [Part::Token, Part::Home, Part::Storage].iter().any(|part| self.progress.faults().contains_key(part))
+        [Part::Token, Part::Home].iter().any(|part| self.progress.faults().contains_key(part))
     }
 
     pub fn delivered(&self) -> u64 {

@@ -190,6 +190,15 @@ impl Item {
         }
     }
 
+    /// Gives an utterance the track id that it would have in this cluster; says whether that is another one
+    /// (api-contract, "What the consumers need" 8: `T-{cluster}-{32 hex digits}`).
+    pub fn move_to_cluster(&mut self, cluster: &str) -> bool {
+        let Self::Utterance { track_id, .. } = self else { return false };
+        let moved = track_id.rsplit_once('-').filter(|_| track_id.starts_with("T-"));
+        let moved = moved.map(|(_, number)| format!("T-{cluster}-{number}")).filter(|moved| moved != track_id);
+        moved.map(|moved| *track_id = moved).is_some()
+    }
+
     /// The same, begun at another time.
     pub fn at(mut self, time: Timestamp) -> Self {
         let length = self.end().duration_since(self.start());

@@ -208,7 +208,12 @@ pub fn api_file(item: &Item) -> String {
 
 /// Where the API keeps the file: `Listener/` and [`data_path`].
 pub fn api_path(item: &Item) -> String {
-    format!("{API_FOLDER}/{}", data_path(item))
+    api_path_of(&data_path(item))
+}
+
+/// Where the API keeps a file that is no recording: no consumer looks there.
+pub fn api_path_of(file: &str) -> String {
+    format!("{API_FOLDER}/{file}")
 }
 
 /// The file's path in the data folder (api-contract, "What the consumers need" 1, 5 and 6).

@@ -41,9 +41,9 @@ fn word(level: log::Level) -> &'static str {
     }
 }
 
-/// Whether a person sees standard error.
+/// Whether a person sees standard error on a terminal that can wipe a line.
 pub fn is_terminal() -> bool {
-    io::stderr().is_terminal()
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
 }
 
 /// Shows the live line in place of the one before.

@@ -10,6 +10,9 @@
 //!            ─one──> Record ─> utterance: FindRows ─> PostTask ─> Record ─> waits ─> FindRows ─> Finish
 //!                              clip:                                        waits ─> FindRows ─> Finish
 //!   More rows than one, wherever they are found: DeleteRow, all but the first.
+//!
+//! The track id is in the row. Where the cluster in it is no longer the one that is set, and no task was taken yet:
+//!   FindRows ─> DeleteRow, all ─> PostRow ─> Record ─> as above
 //! ```
 
 use super::meaning::Call;
@@ -74,12 +77,18 @@ pub struct Delivery {
     has_sent_file: bool,
     /// Rows too many.
     surplus: Vec<u64>,
+    /// The rows that are there have another track id.
+    rows_are_old: bool,
 }
 
 impl Delivery {
-    /// It begins where its manifest says.
-    pub fn new(name: ItemName, mut manifest: Manifest) -> Self {
+    /// It begins where its manifest says. `track_cluster` is the one that is set now.
+    pub fn new(name: ItemName, mut manifest: Manifest, track_cluster: &str) -> Self {
         let kind = name.kind();
+        let rows_are_old = manifest.step == Step::RowPosted && manifest.item.move_to_cluster(track_cluster);
+        if rows_are_old {
+            manifest.step = Step::Uploaded;
+        }
         let stage = match (manifest.step, kind) {
             (Step::Recorded, _) => Stage::Upload,
             (_, Kind::Picture) => Stage::Finish,
@@ -91,7 +100,7 @@ impl Delivery {
             (Step::RowPosted, Kind::Clip) if !manifest.row_unclear => Stage::Finish,
             (Step::RowPosted | Step::Sent, _) => Stage::FindRows,
         };
-        Self { name, manifest, stage, has_sent_file: false, surplus: Vec::new() }
+        Self { name, manifest, stage, has_sent_file: rows_are_old, surplus: Vec::new(), rows_are_old }
     }
 
     /// The stage is done.
@@ -103,11 +112,14 @@ impl Delivery {
                 self.has_sent_file = true;
                 self.reach(Step::Uploaded)
             }
-            Stage::PostRow => match kind {
-                Kind::Utterance => self.reach(Step::RowPosted),
-                Kind::Clip if unclear => self.reach(Step::Sent),
-                Kind::Clip | Kind::Picture => Stage::Finish,
-            },
+            Stage::PostRow => {
+                self.rows_are_old = false;
+                match kind {
+                    Kind::Utterance => self.reach(Step::RowPosted),
+                    Kind::Clip if unclear => self.reach(Step::Sent),
+                    Kind::Clip | Kind::Picture => Stage::Finish,
+                }
+            }
             Stage::PostTask if unclear => self.reach(Step::Sent),
             Stage::PostTask => Stage::Finish,
             Stage::Record => match self.manifest.step {
@@ -119,6 +131,7 @@ impl Delivery {
             },
             Stage::DeleteRow(_) => match self.surplus.pop() {
                 Some(id) => Stage::DeleteRow(id),
+                None if self.rows_are_old => Stage::PostRow,
                 None => self.one_row(),
             },
             Stage::FindRows => self.one_row(),
@@ -130,7 +143,7 @@ impl Delivery {
     /// These rows are there, the oldest first. Without one, the file is sent once more: it may have gone to a place that the
     /// API wanted before.
     pub fn found(&mut self, rows: &[u64]) {
-        self.surplus = rows.iter().skip(1).copied().collect();
+        self.surplus = rows.iter().skip(usize::from(!self.rows_are_old)).copied().collect();
         self.stage = match (self.surplus.pop(), self.manifest.step) {
             (Some(id), _) => Stage::DeleteRow(id),
             (None, Step::Recorded | Step::Uploaded) if rows.is_empty() => match self.has_sent_file {

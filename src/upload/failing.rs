@@ -100,7 +100,7 @@ impl Uploader {
                     self.files.doubt(&name, self.complaints.knows(&name), now, jitter);
                     self.put_off(&name, stage, &text, now);
                 }
-                text
+                format!("{text}; it is tried again")
             }
         };
         if self.files.is_well() { vec![] } else { vec![Event::Fault(Fault::new(Part::Storage, text))] }

@@ -3,21 +3,32 @@
 use super::ApiError;
 use crate::event::{Fault, Part};
 
-/// Of the API at `domain`.
+/// Of the API at `domain`, for who goes on trying.
 pub fn fault_of(domain: &str, error: &ApiError) -> Fault {
+    let mut fault = wrong(domain, error);
+    fault.text += match error {
+        ApiError::Unclear(_) | ApiError::BrokenOff(_) => "; it is tried again",
+        ApiError::Busy(..) => "; it is tried again then",
+        ApiError::Refused { .. } => "; what is refused is kept",
+        _ => "",
+    };
+    fault
+}
+
+/// Of the API at `domain`, for who asks once.
+pub fn wrong(domain: &str, error: &ApiError) -> Fault {
     let (part, text) = match error {
         ApiError::Unreachable(cause) => {
             (Part::Api, format!("the API at {domain} cannot be reached: {cause}; check the network and api_domain"))
         }
         ApiError::Untrusted(cause) => (Part::Api, format!("the API at {domain} is not trusted: {cause}")),
         ApiError::Unclear(cause) | ApiError::BrokenOff(cause) => {
-            (Part::Api, format!("the API at {domain} does not answer as it should: {cause}; it is tried again"))
+            (Part::Api, format!("the API at {domain} does not answer as it should: {cause}"))
         }
         // Without the time that it names: that is another one each time, and a fault is told once.
-        ApiError::Busy(cause, _) => (
-            Part::Api,
-            format!("the API at {domain} asks to be left alone for a while: {cause}; it is tried again then"),
-        ),
+        ApiError::Busy(cause, _) => {
+            (Part::Api, format!("the API at {domain} asks to be left alone for a while: {cause}"))
+        }
         ApiError::NotTheApi(cause) => (
             Part::Api,
             format!("what answers at {domain} is not the API: {cause}; check api_domain, scheme and port included"),
@@ -36,7 +47,7 @@ pub fn fault_of(domain: &str, error: &ApiError) -> Fault {
             (Part::Home, format!("the API does not know this home: {cause} Check home_id, or make the home there"))
         }
         ApiError::Refused { status, answer } => {
-            (Part::Api, format!("the API at {domain} refuses everything ({status}): {answer}; what is refused is kept"))
+            (Part::Api, format!("the API at {domain} refuses everything ({status}): {answer}"))
         }
         ApiError::File(cause) => (Part::Disk, cause.clone()),
     };

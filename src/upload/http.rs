@@ -1,18 +1,21 @@
 //! The calls of the API (api-contract, "Requests"). EDGE: the only file that speaks HTTP.
 
-#![expect(clippy::disallowed_types, reason = "EDGE: the network")]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: the network, files")]
 
 use std::error::Error;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::RwLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::strtime;
-use reqwest::blocking::{Client, RequestBuilder, multipart};
+use reqwest::Method;
+use reqwest::blocking::{Client, RequestBuilder, Response, multipart};
 use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, InvalidHeaderValue, LOCATION,
+    RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
 use reqwest::tls::Version;
@@ -20,10 +23,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ApiError, retry_after, rows_of_clip, rows_of_utterance};
+use super::list;
 use super::meaning::{Call, meaning};
+use super::proxy::proxy_for;
+use super::store::Probe;
 use super::tls::{self, root_cause};
 use crate::clock::{signed, since_epoch};
-use crate::config::ApiConfig;
+use crate::config::{self, ApiConfig};
 use crate::device_id::DeviceId;
 use crate::limits;
 use crate::spool::{Item, name};
@@ -35,6 +41,10 @@ pub struct ApiClient {
     domain: String,
     home_id: u32,
     device: DeviceId,
+    token: RwLock<HeaderValue>,
+    token_file: Option<PathBuf>,
+    /// What stands between here and there, by the environment.
+    proxy: Option<String>,
 }
 
 impl ApiClient {
@@ -45,14 +55,10 @@ impl ApiClient {
     pub fn new(api: &ApiConfig, token: &SecretString, home_id: u32, device: DeviceId) -> Result<Self, ApiError> {
         tls::install_provider();
         let unusable = |error: &(dyn Error + 'static)| ApiError::Unreachable(root_cause(error));
-        let mut token = HeaderValue::from_str(&format!("Token {}", token.expose_secret())).map_err(|e| unusable(&e))?;
-        token.set_sensitive(true);
+        let token = RwLock::new(authorization(token).map_err(|error| unusable(&error))?);
         let mut builder = Client::builder()
             // No answer is long, and what is compressed may be anything.
-            .default_headers(HeaderMap::from_iter([
-                (AUTHORIZATION, token),
-                (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
-            ]))
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
             .connect_timeout(limits::CONNECT_TIMEOUT)
             .timeout(limits::ANSWER_TIMEOUT)
             // A redirect is to a login page: the address is wrong.
@@ -66,7 +72,9 @@ impl ApiClient {
             builder = builder.tls_certs_only([]);
         }
         let client = builder.build().map_err(|error| unusable(&error))?;
-        Ok(Self { client, domain: api.domain.clone(), home_id, device })
+        let (domain, token_file) = (api.domain.clone(), api.token_file.clone());
+        let proxy = proxy_for(&domain);
+        Ok(Self { client, domain, home_id, device, token, token_file, proxy })
     }
 
     /// Where it is.
@@ -74,8 +82,10 @@ impl ApiClient {
         &self.domain
     }
 
-    /// Makes the device known to the home; one that is known already is no error.
+    /// Makes the device known to the home; one that is known already is no error. A token that was changed in its file is the one
+    /// from now on.
     pub fn register(&self) -> Result<(), ApiError> {
+        self.read_token_again();
         let request = self.post("/hardware/register/").form(&[
             ("home", self.home_id.to_string().as_str()),
             ("mac_address", &self.device.mac_address),
@@ -83,12 +93,12 @@ impl ApiClient {
             ("device_type", &self.device.model),
             ("description", concat!("Listener ", env!("CARGO_PKG_VERSION"))),
         ]);
-        ask(Call::Register, request).map(drop)
+        self.ask(Call::Register, request).map(drop)
     }
 
     /// Asks how files are wanted.
     pub fn storage_solution(&self) -> Result<String, ApiError> {
-        let answer = ask(Call::StorageSolution, self.client.get(self.url("/hardware/storage_solution/")))?;
+        let answer = self.ask(Call::StorageSolution, self.get("/hardware/storage_solution/"))?;
         match answer["storage_solution"].as_str() {
             Some(solution) => Ok(solution.into()),
             None => Err(ApiError::NotTheApi("its answer names no storage_solution".into())),
@@ -97,15 +107,26 @@ impl ApiClient {
 
     /// Sends an item's file; sent again, it overwrites.
     pub fn upload(&self, item: &Item, media: &Path) -> Result<(), ApiError> {
+        self.send_file(name::api_path(item), name::api_file(item), item.kind().media_type(), media)
+    }
+
+    /// Sends a small file and gives its path, always the same: the API neither gives files back nor removes them.
+    pub fn upload_probe(&self, probe: &Probe) -> Result<String, ApiError> {
+        let path = name::api_path_of("listener-check.txt");
+        self.send_file(path.clone(), probe.name.clone(), "text/plain", &probe.file)?;
+        Ok(path)
+    }
+
+    fn send_file(&self, path: String, name: String, media_type: &str, media: &Path) -> Result<(), ApiError> {
         let unreadable = |error| ApiError::File(format!("cannot read {}: {error}", media.display()));
         let file = File::open(media).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
         // A part of unknown length would be sent chunked, which the server does not understand.
         let part = multipart::Part::reader_with_length(file, bytes)
-            .file_name(name::api_file(item))
-            .mime_str(item.kind().media_type())
+            .file_name(name)
+            .mime_str(media_type)
             .map_err(|error| ApiError::File(error.to_string()))?;
-        let form = multipart::Form::new().text("dest_path", name::api_path(item)).part("file", part);
+        let form = multipart::Form::new().text("dest_path", path).part("file", part);
         let patience = limits::ANSWER_TIMEOUT + Duration::from_secs(bytes / limits::SLOWEST_UPLOAD_BYTES_PER_S);
         let request = self.post("/hardware/upload_file/").timeout(patience);
         let request = if bytes <= limits::SENT_FROM_MEMORY_BYTES {
@@ -116,7 +137,7 @@ impl ApiClient {
         } else {
             request.multipart(form)
         };
-        ask(Call::UploadFile, request).map(drop)
+        self.ask(Call::UploadFile, request).map(drop)
     }
 
     /// Posts an item's row. Posted twice, there are two: see the module's documentation. A picture has none.
@@ -141,16 +162,17 @@ impl ApiClient {
             }
             Item::Picture { .. } => return Ok(()),
         };
-        ask(Call::PostRow, request).map(drop)
+        self.ask(Call::PostRow, request).map(drop)
     }
 
     /// Asks which rows of an item are there, the oldest first.
     pub fn rows(&self, item: &Item) -> Result<Vec<u64>, ApiError> {
         // The server compares with the time at which it made the row, by its own clock.
         let from = since_epoch(item.end()) - signed(limits::ROW_SEARCH_MARGIN);
-        let request = self.client.get(self.url("/hardware/list_files/")).form(&[("from_time", from.as_secs())]);
-        let files = ask(Call::ListFiles, request)?;
+        let request = self.get("/hardware/list_files/").form(&[("from_time", from.as_secs())]);
         let uid = item.uid().to_string();
+        let files =
+            self.ask_by(Call::ListFiles, request, |body| list::of_run(body.take(limits::MAX_LIST_BYTES), &uid))?;
         Ok(match item {
             Item::Utterance { index, .. } => rows_of_utterance(&files, self.home_id, &uid, *index),
             Item::Clip { .. } => rows_of_clip(&files, self.home_id, &uid, &name::api_file(item)),
@@ -165,8 +187,8 @@ impl ApiClient {
             Item::Clip { .. } => "video",
             Item::Picture { .. } => return Ok(()),
         };
-        let request = self.client.delete(self.url(&format!("/hardware/{table}/{id}/")));
-        ask(Call::DeleteRow, request).map(drop)
+        let request = self.request(Method::DELETE, &format!("/hardware/{table}/{id}/"));
+        self.ask(Call::DeleteRow, request).map(drop)
     }
 
     /// Queues the recognition of an utterance. Anything else has no task.
@@ -186,16 +208,61 @@ impl ApiClient {
             ("track_id", track_id),
             ("parameters", &parameters.to_string()),
         ]);
-        ask(Call::PostTask, request).map(drop)
+        self.ask(Call::PostTask, request).map(drop)
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.domain)
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let token = self.token.read().expect("no panic while held").clone();
+        self.client.request(method, format!("{}{path}", self.domain)).header(AUTHORIZATION, token)
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
     }
 
     fn post(&self, path: &str) -> RequestBuilder {
-        self.client.post(self.url(path))
+        self.request(Method::POST, path)
     }
+
+    /// A file that cannot be read, or that holds no token now, changes nothing.
+    fn read_token_again(&self) {
+        let Some(file) = &self.token_file else { return };
+        let read = fs::read(file).ok().and_then(|bytes| config::token_in(&bytes));
+        if let Some(token) = read.and_then(|token| authorization(&token).ok()) {
+            *self.token.write().expect("no panic while held") = token;
+        }
+    }
+
+    fn ask(&self, call: Call, request: RequestBuilder) -> Result<Value, ApiError> {
+        let whole = |body: BufReader<Response>| {
+            let mut bytes = Vec::new();
+            body.take(limits::MAX_ANSWER_BYTES).read_to_end(&mut bytes)?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        self.ask_by(call, request, whole)
+    }
+
+    /// Reads the body of the answer by a way of its own.
+    fn ask_by(
+        &self,
+        call: Call,
+        request: RequestBuilder,
+        read: impl FnOnce(BufReader<Response>) -> io::Result<String>,
+    ) -> Result<Value, ApiError> {
+        let answer = send(request, read).map_err(|error| match (error, &self.proxy) {
+            (ApiError::Unreachable(cause), Some(proxy)) => {
+                ApiError::Unreachable(format!("{cause}, by the proxy {proxy} that the environment names"))
+            }
+            (error, _) => error,
+        })?;
+        meaning(call, &answer)
+    }
+}
+
+fn authorization(token: &SecretString) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Token {}", token.expose_secret()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Rows take an offset; `Z` is the shortest (api-contract: a naive time would be taken in the server's zone).
@@ -208,20 +275,17 @@ fn task_time(time: Timestamp) -> String {
     strtime::format("%Y-%m-%dT%H:%M:%S.%6f", time).expect("a constant format of a UTC time")
 }
 
-fn ask(call: Call, request: RequestBuilder) -> Result<Value, ApiError> {
-    let most_bytes = if call == Call::ListFiles { limits::MAX_LIST_BYTES } else { limits::MAX_ANSWER_BYTES };
-    meaning(call, &send(request, most_bytes)?)
-}
-
-fn send(request: RequestBuilder, most_bytes: u64) -> Result<Answer, ApiError> {
+fn send(
+    request: RequestBuilder,
+    read: impl FnOnce(BufReader<Response>) -> io::Result<String>,
+) -> Result<Answer, ApiError> {
     let response = request.send().map_err(classify)?;
     let status = response.status().as_u16();
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let location = header(LOCATION).map(str::to_owned);
     let retry_after = header(RETRY_AFTER).and_then(|wait| retry_after(wait, header(DATE)));
-    let mut body = Vec::new();
-    response.take(most_bytes).read_to_end(&mut body).map_err(|error| ApiError::BrokenOff(root_cause(&error)))?;
-    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), retry_after, location })
+    let body = read(BufReader::new(response)).map_err(|error| ApiError::BrokenOff(root_cause(&error)))?;
+    Ok(Answer { status, body, retry_after, location })
 }
 
 fn classify(error: reqwest::Error) -> ApiError {

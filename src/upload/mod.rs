@@ -34,7 +34,9 @@ mod failing;
 mod fault;
 pub mod http;
 mod line;
+mod list;
 pub mod meaning;
+mod proxy;
 pub mod rsync;
 mod s3;
 pub mod store;
@@ -54,7 +56,7 @@ use line::Line;
 
 pub use answer::ApiError;
 pub use delivery::Stage;
-pub use fault::fault_of;
+pub use fault::{fault_of, wrong};
 pub use store::StoreError;
 
 /// Where the server wants files (api-contract, `storage_solution`).
@@ -153,6 +155,7 @@ enum Link {
 #[derive(Debug)]
 pub struct Uploader {
     domain: String,
+    track_cluster: String,
     started: Duration,
     link: Link,
     /// Where files went when that was last said.
@@ -176,10 +179,11 @@ pub struct Uploader {
 }
 
 impl Uploader {
-    /// Has not spoken to the API at `domain` yet.
-    pub fn new(domain: &str, now: Duration) -> Self {
+    /// Has not spoken to the API at `domain` yet. `track_cluster` is the one that is set.
+    pub fn new(domain: &str, track_cluster: &str, now: Duration) -> Self {
         Self {
             domain: domain.into(),
+            track_cluster: track_cluster.into(),
             started: now,
             link: Link::Unregistered,
             known: None,
@@ -278,7 +282,8 @@ impl Uploader {
                 self.known = None;
                 self.no_store_until = now + REFUSED_RETRY;
                 let mut events = self.answered();
-                events.push(Event::Fault(Fault::new(Part::Storage, obstacle)));
+                let text = format!("{obstacle}. Recording goes on, and all of it is kept");
+                events.push(Event::Fault(Fault::new(Part::Storage, text)));
                 events
             }
             Outcome::RowsFound(rows) => {
@@ -303,7 +308,7 @@ impl Uploader {
             self.hand = Some(paused);
             return;
         }
-        let delivery = Delivery::new(name, manifest);
+        let delivery = Delivery::new(name, manifest, &self.track_cluster);
         // A row that the run before has just sent may still be on its way into the server's books.
         if delivery.stage == Stage::FindRows && now < self.started + ROW_SETTLE {
             self.put_back(&delivery.name, PutBack::Later(self.started + ROW_SETTLE - now));

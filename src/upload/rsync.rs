@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
-use super::store::{FileStore, StoreError};
+use super::store::{FileStore, Probe, StoreError, Tried};
 use crate::config::{LocalConfig, SshLogin};
 use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, SSH_KEPT_OPEN};
 use crate::spool::{Item, name};
@@ -47,6 +47,7 @@ pub struct Rsync {
     place: String,
     dir: String,
     password: Option<SecretString>,
+    key_file: Option<PathBuf>,
     askpass: PathBuf,
     /// Whether the scratch folder is known to be there: rsync makes none for its temporary files.
     has_scratch: AtomicBool,
@@ -65,28 +66,32 @@ impl Rsync {
         fs::write(work.path().join("known_hosts"), format!("{SERVER} {}\n", config.host_key)).map_err(cannot)?;
         fs::write(work.path().join("config"), ssh_config(config, work.path())).map_err(cannot)?;
         fs::create_dir_all(work.path().join("tree").join(SCRATCH)).map_err(cannot)?;
-        let password = match &config.login {
-            SshLogin::KeyFile(_) => None,
-            SshLogin::Password(password) => Some(password.clone()),
+        let (key_file, password) = match &config.login {
+            SshLogin::KeyFile(file) => (Some(file.clone()), None),
+            SshLogin::Password(password) => (None, Some(password.clone())),
         };
         let (host, dir) = (&config.destination.host, config.destination.dir.clone());
         let askpass = env::current_exe().map_err(cannot)?;
-        Ok(Self { place: format!("{host}:{dir}"), dir, password, askpass, has_scratch: false.into(), work })
+        Ok(Self { place: format!("{host}:{dir}"), dir, password, key_file, askpass, has_scratch: false.into(), work })
     }
 
     /// How it ended, and what it said. Not through a pipe: the connection that is kept open holds on to it, too.
-    fn rsync(&self, path: &str, more: &[&str]) -> io::Result<(ExitStatus, String)> {
+    fn rsync(&self, args: &[&str]) -> Result<(), StoreError> {
+        match self.start(args) {
+            Ok((status, _)) if status.success() => Ok(()),
+            Ok((status, said)) => Err(self.explain(status, &said)),
+            Err(error) => Err(StoreError::Away(format!("rsync cannot be started: {error}; install rsync and ssh"))),
+        }
+    }
+
+    fn start(&self, args: &[&str]) -> io::Result<(ExitStatus, String)> {
         let mut said = tempfile::tempfile_in(self.work.path())?;
         let mut rsync = Command::new("rsync");
         rsync
-            // Paths from the mark `/./` on are made there as they are here; links are followed.
-            .args(["--relative", "--no-implied-dirs", "--dirs", "--copy-links", "--times", "--omit-dir-times"])
-            // Who may read what arrives is for the umask of the account there to say.
-            .args(["--chmod=ugo=rwX", "--secluded-args"])
-            .args(more)
+            .args(args)
+            .arg("--secluded-args")
             .arg(format!("--timeout={}", ANSWER_TIMEOUT.as_secs()))
             .arg("--rsh=ssh -F config")
-            .args([format!("tree/./{path}"), format!("{SERVER}:{}/", self.dir)])
             .current_dir(self.work.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -104,19 +109,44 @@ impl Rsync {
         Ok((status, String::from_utf8_lossy(&text).into_owned()))
     }
 
+    /// Sends what is at this path of the tree. Paths from the mark `/./` on are made there as they are here; links are followed.
+    /// Who may read what arrives is for the umask of the account there to say.
+    fn send_path(&self, path: &str, more: &[&str]) -> Result<(), StoreError> {
+        let how = ["--relative", "--no-implied-dirs", "--dirs", "--copy-links", "--times", "--omit-dir-times"];
+        let (from, to) = (format!("tree/./{path}"), format!("{SERVER}:{}/", self.dir));
+        self.rsync(&[&how[..], &["--chmod=ugo=rwX"], more, &[&from, &to]].concat())
+    }
+
     /// Sends one file; makes the folder for what is not whole yet, if it may not be there.
     fn send(&self, path: &str) -> Result<(), StoreError> {
-        let run = |path, more: &[&str]| match self.rsync(path, more) {
-            Ok((status, _)) if status.success() => Ok(()),
-            Ok((status, said)) => Err(self.explain(status, &said)),
-            Err(error) => Err(StoreError::Away(format!("rsync cannot be started: {error}; install rsync and ssh"))),
-        };
         if !self.has_scratch.load(Ordering::Relaxed) {
-            run(SCRATCH, &[])?;
+            self.send_path(SCRATCH, &[])?;
         }
-        let sent = run(path, &["--temp-dir", SCRATCH]);
+        let sent = self.send_path(path, &["--temp-dir", SCRATCH]);
         self.has_scratch.store(sent.is_ok(), Ordering::Relaxed);
         sent
+    }
+
+    /// Sends a file of this machine to this path there.
+    fn send_file(&self, path: &str, media: &Path) -> Result<(), StoreError> {
+        let link = self.work.path().join("tree").join(path);
+        let cannot = |error: io::Error| StoreError::File(format!("cannot prepare {}: {error}", link.display()));
+        fs::metadata(media).map_err(|error| StoreError::File(format!("cannot read {}: {error}", media.display())))?;
+        // A link's target is looked for from where the link is.
+        let media = std::path::absolute(media).map_err(cannot)?;
+        fs::create_dir_all(link.parent().unwrap_or(&link)).map_err(cannot)?;
+        symlink(media, &link).map_err(cannot)?;
+        let sent = self.send(path);
+        fs::remove_file(&link).map_err(cannot)?;
+        sent
+    }
+
+    /// Fetches a file, which the server then removes.
+    fn take_back(&self, path: &str) -> Result<String, StoreError> {
+        let back = self.work.path().join("back");
+        let from = format!("{SERVER}:{}/{path}", self.dir);
+        self.rsync(&["--remove-source-files", &from, "back"])?;
+        fs::read_to_string(&back).map_err(|error| StoreError::File(format!("cannot read {}: {error}", back.display())))
     }
 
     fn explain(&self, status: ExitStatus, said: &str) -> StoreError {
@@ -129,36 +159,41 @@ impl Rsync {
             ));
         }
         if let Some(line) = about("Permission denied (") {
-            return StoreError::Away(format!(
-                "{place} refuses this device: {line}; check the account and ssh_key_file or ssh_password"
-            ));
+            let unusable = ["are too open", "Load key"].into_iter().find_map(about);
+            let text = match self.key_file.as_ref().and_then(|file| trouble_of(file)).or(unusable.map(str::to_owned)) {
+                Some(trouble) => format!("{place} cannot be asked, since ssh has no key: {trouble}"),
+                None => {
+                    format!("{place} refuses this device: {line}; check the account and ssh_key_file or ssh_password")
+                }
+            };
+            return StoreError::Away(text);
         }
-        let told = about("rsync: ")
-            .or_else(|| about("ssh: "))
+        // ssh knows why; rsync only that ssh has ended.
+        let told = about("ssh: ")
+            .or_else(|| about("rsync: "))
             .or_else(|| said.lines().next())
             .unwrap_or("it does not say why");
         // rsync(1), EXIT VALUES; ssh(1), EXIT STATUS. 127 is the server's shell, which finds no rsync.
         match status.code() {
             Some(127) => StoreError::Away(format!("{place}: there is no rsync on the server; install it there")),
             Some(255 | 5 | 10 | 12 | 30 | 35) => StoreError::Away(format!("{place} cannot be reached: {told}")),
-            _ => StoreError::Failed(format!("{place} did not take a file: {told}; it is tried again")),
+            _ => StoreError::Failed(format!("{place} did not do as asked: {told}")),
         }
     }
 }
 
 impl FileStore for Rsync {
     fn put(&self, item: &Item, media: &Path) -> Result<(), StoreError> {
-        let path = name::data_path(item);
-        let link = self.work.path().join("tree").join(&path);
-        let cannot = |error: io::Error| StoreError::File(format!("cannot prepare {}: {error}", link.display()));
-        fs::metadata(media).map_err(|error| StoreError::File(format!("cannot read {}: {error}", media.display())))?;
-        // A link's target is looked for from where the link is.
-        let media = std::path::absolute(media).map_err(cannot)?;
-        fs::create_dir_all(link.parent().unwrap_or(&link)).map_err(cannot)?;
-        symlink(media, &link).map_err(cannot)?;
-        let sent = self.send(&path);
-        fs::remove_file(&link).map_err(cannot)?;
-        sent
+        self.send_file(&name::data_path(item), media)
+    }
+
+    fn try_out(&self, probe: &Probe) -> Result<Tried, StoreError> {
+        self.send_file(&probe.name, &probe.file)?;
+        Ok(match self.take_back(&probe.name) {
+            Err(error) => Tried::Lacks(format!("{} cannot be read back or removed: {}", probe.name, error.text())),
+            Ok(text) if text != probe.text => Tried::Lacks(format!("{} is not what was written", probe.name)),
+            Ok(_) => Tried::All,
+        })
     }
 }
 
@@ -169,6 +204,34 @@ impl Drop for Rsync {
         ssh.args(["-F", "config", "-O", "exit", SERVER]).current_dir(self.work.path()).stdin(Stdio::null());
         let _ = ssh.stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
+}
+
+/// Why a file is no key that ssh can use here, where ssh does not say it.
+fn trouble_of(file: &Path) -> Option<String> {
+    let trouble = match fs::read(file) {
+        Ok(text) => trouble_in(&String::from_utf8_lossy(&text))?.to_owned(),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    Some(format!("{} {trouble}", file.display()))
+}
+
+/// Why this text is no key that ssh can use without a person.
+fn trouble_in(text: &str) -> Option<&'static str> {
+    const LOCKED: &str =
+        "has a passphrase, which nobody can type here; take it off (`ssh-keygen -p`), or make a key without one";
+    /// What a key file without a passphrase begins with: the format's name and the cipher "none" (OpenSSH, PROTOCOL.key).
+    const UNLOCKED: &str = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU";
+    if ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| text.starts_with(kind)) {
+        return Some("is the public key; name the private one, mostly the file without .pub");
+    }
+    let Some((head, key)) = text.split_once("PRIVATE KEY-----") else {
+        return Some("is no private key of OpenSSH; `ssh-keygen` makes one");
+    };
+    let is_locked = match head.ends_with("OPENSSH ") {
+        true => !key.trim_start().starts_with(UNLOCKED),
+        false => head.ends_with("ENCRYPTED ") || key.contains("ENCRYPTED"),
+    };
+    is_locked.then_some(LOCKED)
 }
 
 /// All that ssh is to know (ssh_config(5)): nothing of the user's or the system's own settings.
@@ -200,4 +263,36 @@ fn ssh_config(config: &LocalConfig, work: &Path) -> String {
         control = work.join("connection").display(),
         kept_s = SSH_KEPT_OPEN.as_secs(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_nobody_can_unlock_and_what_is_no_private_key_are_told() {
+        let of = |name: &str, key: &str| {
+            format!("-----BEGIN {name}PRIVATE KEY-----\n{key}\n-----END {name}PRIVATE KEY-----\n")
+        };
+        let good = [
+            of("OPENSSH ", "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW"),
+            of("RSA ", "MIIEowIBAAKCAQEA"),
+            of("", "MC4CAQAwBQYDK2Vw"),
+        ];
+        for key in good {
+            assert_eq!(trouble_in(&key), None, "{key}");
+        }
+        let locked = [
+            of("OPENSSH ", "b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABAb"),
+            of("RSA ", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMIIEowIBAAKCAQEA"),
+            of("ENCRYPTED ", "MIIFHDBOBgkqhkiG9w0BBQ0wQTAp"),
+        ];
+        for key in locked {
+            assert!(trouble_in(&key).is_some_and(|told| told.contains("passphrase")), "{key}");
+        }
+        assert!(trouble_in("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI me").is_some_and(|told| told.contains("public key")));
+        for other in ["", "PuTTY-User-Key-File-3: ssh-ed25519", "-----BEGIN CERTIFICATE-----"] {
+            assert!(trouble_in(other).is_some_and(|told| told.contains("no private key")), "{other}");
+        }
+    }
 }

@@ -9,14 +9,20 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum};
-use object_store::client::{ClientOptions, HttpClient, HttpConnector};
+use object_store::client::{
+    ClientOptions, HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
 use object_store::path::Path as Key;
 use object_store::{MultipartUpload, ObjectStoreExt, RetryConfig};
+use reqwest::header::HeaderMap;
 use secrecy::ExposeSecret;
+use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
-use super::store::{FileStore, StoreError};
+use super::proxy::proxy_for;
+use super::store::{FileStore, Probe, StoreError, Tried};
 use super::tls;
 use crate::config::S3Config;
 use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, S3_PART_BYTES, SLOWEST_UPLOAD_BYTES_PER_S};
@@ -53,6 +59,10 @@ impl S3 {
         if let Some(endpoint) = &config.endpoint {
             place = format!("{place} at {endpoint}");
             builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+        }
+        let amazon = || format!("https://s3.{}.amazonaws.com", config.region);
+        if let Some(proxy) = proxy_for(&config.endpoint.clone().unwrap_or_else(amazon)) {
+            place = format!("{place}, by the proxy {proxy}");
         }
         if let Some((id, secret)) = &config.keys {
             builder = builder.with_access_key_id(id).with_secret_access_key(secret.expose_secret());
@@ -95,7 +105,7 @@ impl S3 {
         let answer = self.runtime.block_on(async { tokio::time::timeout(patience, request).await });
         match answer {
             Ok(answer) => answer.map_err(|error| self.explain(&error)),
-            Err(_) => Err(StoreError::Failed(format!("{} does not answer in time; it is tried again", self.place))),
+            Err(_) => Err(StoreError::Failed(format!("{} does not answer in time", self.place))),
         }
     }
 
@@ -105,6 +115,14 @@ impl S3 {
             return StoreError::Away(format!("{place} is not trusted: {cause}"));
         }
         let told = answer_in(&error.to_string()).unwrap_or_else(|| tls::root_cause(error));
+        if let Some(moved) = tls::causes(error).find_map(|cause| cause.downcast_ref::<Moved>()) {
+            return StoreError::Away(format!("{place} is elsewhere: {moved}"));
+        }
+        if told.contains(CLOCK_IS_WRONG) {
+            return StoreError::Away(format!(
+                "{place} finds this machine's clock wrong: {told}; let the clock be synchronised, or set it"
+            ));
+        }
         match error {
             object_store::Error::NotFound { .. } => {
                 StoreError::Away(format!("{place} is not there: {told}; check bucket, region and endpoint"))
@@ -114,7 +132,7 @@ impl S3 {
                     "{place} refuses this device: {told}; check the access key, its rights and this machine's clock"
                 ))
             }
-            _ => StoreError::Failed(format!("{place} did not take a file: {told}; it is tried again")),
+            _ => StoreError::Failed(format!("{place} did not take a file: {told}")),
         }
     }
 }
@@ -125,6 +143,21 @@ impl FileStore for S3 {
         let file = File::open(media).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
         self.send(&Key::from(name::api_path(item)), file, bytes)
+    }
+
+    fn try_out(&self, probe: &Probe) -> Result<Tried, StoreError> {
+        let key = Key::from(name::api_path_of(&probe.name));
+        let bytes = probe.text.len() as u64;
+        self.within(bytes, self.bucket.put(&key, probe.text.clone().into()))?;
+        let read = self.within(bytes, async { self.bucket.get(&key).await?.bytes().await });
+        let removed = self.within(0, self.bucket.delete(&key));
+        let lacks = |what, error: StoreError| Tried::Lacks(format!("{key} cannot be {what}: {}", error.text()));
+        Ok(match (read, removed) {
+            (Err(error), _) => lacks("read back", error),
+            (Ok(text), _) if text != probe.text => Tried::Lacks(format!("{key} is not what was written")),
+            (Ok(_), Err(error)) => lacks("removed", error),
+            (Ok(_), Ok(())) => Tried::All,
+        })
     }
 }
 
@@ -144,6 +177,44 @@ fn answer_in(text: &str) -> Option<String> {
     Some(format!("{} ({})", element("Message")?, element("Code")?))
 }
 
+/// S3's word for a request whose time is not its own (Amazon S3 API Reference, "List of error codes").
+const CLOCK_IS_WRONG: &str = "RequestTimeTooSkewed";
+
+/// Where a bucket is that is not where it was asked for.
+#[derive(Debug, Error)]
+enum Moved {
+    #[error("it is in another region; write region = {0:?} into [storage.s3]")]
+    Region(String),
+    #[error("it is at {0}; write that as endpoint into [storage.s3]")]
+    Address(String),
+    #[error("it does not say where; check bucket, region and endpoint")]
+    Somewhere,
+}
+
+impl Moved {
+    /// From the headers of a redirect: the region, where S3 names it, is enough to find a bucket of Amazon's.
+    fn of(headers: &HeaderMap) -> Self {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let region = header("x-amz-bucket-region").map(Self::Region);
+        region.or_else(|| header("location").map(Self::Address)).unwrap_or(Self::Somewhere)
+    }
+}
+
+/// Reads what a redirect says, which `object_store` drops.
+#[derive(Debug)]
+struct NoRedirects(reqwest::Client);
+
+#[async_trait]
+impl HttpService for NoRedirects {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let response = HttpService::call(&self.0, request).await?;
+        match response.status().is_redirection() {
+            true => Err(HttpError::new(HttpErrorKind::Unknown, Moved::of(response.headers()))),
+            false => Ok(response),
+        }
+    }
+}
+
 /// Gives `object_store` a client of our own making.
 #[derive(Debug)]
 struct Connector {
@@ -152,7 +223,7 @@ struct Connector {
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.client.clone()))
+        Ok(HttpClient::new(NoRedirects(self.client.clone())))
     }
 }
 

@@ -75,7 +75,7 @@ struct Sim {
 
 impl Sim {
     fn new(rules: Vec<Rule>) -> Self {
-        let uploader = Uploader::new("http://api", Duration::ZERO);
+        let uploader = Uploader::new("http://api", "C", Duration::ZERO);
         Self {
             rules,
             now: Duration::ZERO,

@@ -15,6 +15,34 @@ use crate::spool::Item;
 pub trait FileStore: Send + Sync {
     /// Puts an item's file in its place, whole; one that is there already is replaced.
     fn put(&self, item: &Item, media: &Path) -> Result<(), StoreError>;
+
+    /// Writes a small file, reads it back and removes it.
+    ///
+    /// # Errors
+    /// When it cannot be written: then nothing can be delivered.
+    fn try_out(&self, probe: &Probe) -> Result<Tried, StoreError>;
+}
+
+/// A small file of a name that no other has.
+#[derive(Debug)]
+pub struct Probe {
+    /// Its own name: it lies beside the folders of recordings.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
+    /// Where it is here.
+    pub file: PathBuf,
+}
+
+/// What a place has done with a small file, beyond taking it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tried {
+    /// It gave it back as it was, and removed it.
+    All,
+    /// It has no way to do more; the file stays, under this name.
+    Stays(String),
+    /// It should have done more. Deliveries need only to write.
+    Lacks(String),
 }
 
 /// Why a file is not in its place, or may not be.
@@ -30,9 +58,23 @@ pub enum StoreError {
     File(String),
 }
 
+impl StoreError {
+    /// What is wrong, in words.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Api(error) => error.to_string(),
+            Self::Away(text) | Self::Failed(text) | Self::File(text) => text.clone(),
+        }
+    }
+}
+
 impl FileStore for ApiClient {
     fn put(&self, item: &Item, media: &Path) -> Result<(), StoreError> {
         self.upload(item, media).map_err(StoreError::Api)
+    }
+
+    fn try_out(&self, probe: &Probe) -> Result<Tried, StoreError> {
+        self.upload_probe(probe).map(Tried::Stays).map_err(StoreError::Api)
     }
 }
 
@@ -63,10 +105,22 @@ impl Stores {
         Ok(())
     }
 
+    /// Writes a small file to the place in use, reads it back and removes it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn try_out(&self, probe: &Probe) -> Result<Tried, StoreError> {
+        self.in_use()?.try_out(probe)
+    }
+
     /// Puts a file in the place in use.
     pub fn put(&self, item: &Item, media: &Path) -> Result<(), StoreError> {
+        self.in_use()?.put(item, media)
+    }
+
+    fn in_use(&self) -> Result<&dyn FileStore, StoreError> {
         match &self.used {
-            Some((_, store)) => store.put(item, media),
+            Some((_, store)) => Ok(store.as_ref()),
             None => Err(StoreError::Away("where files go is not known yet".into())),
         }
     }
@@ -74,7 +128,7 @@ impl Stores {
     fn open(&self, solution: &StorageSolution) -> Result<Arc<dyn FileStore>, String> {
         let lacks = |section: &str, what: &str| {
             let wanted = format!("the API wants files {what}");
-            format!("{wanted}; add [storage.{section}] to listener.toml. Recording goes on, and all of it is kept")
+            format!("{wanted}; add [storage.{section}] to listener.toml")
         };
         Ok(match solution {
             StorageSolution::Api => Arc::clone(&self.api) as Arc<dyn FileStore>,
@@ -93,7 +147,7 @@ impl Stores {
             StorageSolution::Unknown(name) => {
                 return Err(format!(
                     "the API wants files by storage solution {name:?}, which is not known; set it to \"api\", \"s3\", \
-                     \"local\" or \"volume\" on the server. Recording goes on, and all of it is kept"
+                     \"local\" or \"volume\" on the server"
                 ));
             }
         })

@@ -27,7 +27,7 @@ fn numbered(kind: Kind, step: Step, number: i64) -> (ItemName, Manifest) {
 
 /// An uploader that has registered, long after its start.
 fn ready() -> Uploader {
-    let mut uploader = Uploader::new("http://api", Duration::ZERO);
+    let mut uploader = Uploader::new("http://api", "C", Duration::ZERO);
     assert_eq!(uploader.next(NOW), Action::Register);
     uploader.on(Outcome::Done, NOW, 0.0);
     assert_eq!(uploader.next(NOW), Action::AskStorageSolution);
@@ -96,6 +96,35 @@ fn a_clip_has_a_row_and_a_picture_is_only_a_file() {
     assert_eq!(deliver(&mut uploader, &[]).0, [Stage::Upload, Stage::Record, Stage::PostRow, Stage::Finish]);
     take(&mut uploader, Kind::Picture, Step::Recorded);
     assert_eq!(deliver(&mut uploader, &[]).0, [Stage::Upload, Stage::Finish]);
+}
+
+#[test]
+fn an_utterance_whose_cluster_was_corrected_gets_another_row_before_its_task() {
+    use Stage::{DeleteRow, FindRows, PostRow, PostTask, Record};
+    let mut uploader = ready();
+    let (name, mut manifest) = manifest(Kind::Utterance, Step::RowPosted);
+    let cluster = |manifest: &mut Manifest, cluster: &str| {
+        let Item::Utterance { track_id, .. } = &mut manifest.item else { panic!("an utterance") };
+        *track_id = format!("T-{cluster}-00");
+    };
+    cluster(&mut manifest, "WRONG");
+    uploader.on(Outcome::Taken(name.clone(), manifest.clone()), NOW, 0.0);
+    let mut done = Vec::new();
+    while let Action::Deliver(_, now, stage) = uploader.next(NOW) {
+        done.push(stage);
+        assert!(matches!(&now.item, Item::Utterance { track_id, .. } if track_id == "T-C-00"), "{now:?}");
+        let posted = done.contains(&PostRow);
+        let rows = Outcome::RowsFound(if posted { vec![9] } else { vec![4, 7] });
+        uploader.on(if stage == FindRows { rows } else { Outcome::Done }, NOW, 0.0);
+    }
+    let expected = [FindRows, DeleteRow(7), DeleteRow(4), PostRow, Record, FindRows, PostTask, Record];
+    assert_eq!(done, expected);
+    assert_eq!(put_back(&mut uploader), PutBack::Later(ROW_LATE));
+
+    // The row that is there is the right one.
+    cluster(&mut manifest, "C");
+    uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
+    assert_eq!(deliver(&mut uploader, &[]).0, [PostTask, Stage::Finish]);
 }
 
 #[test]
@@ -304,7 +333,7 @@ fn while_the_api_does_not_say_where_files_go_they_go_where_they_did() {
 
 #[test]
 fn a_network_that_is_gone_is_tried_ever_more_rarely() {
-    let mut uploader = Uploader::new("http://api", NOW);
+    let mut uploader = Uploader::new("http://api", "C", NOW);
     let mut now = NOW;
     for expected_s in [1, 2, 4, 8, 16, 32, 60, 60] {
         assert_eq!(uploader.next(now), Action::Register);
@@ -317,7 +346,7 @@ fn a_network_that_is_gone_is_tried_ever_more_rarely() {
 
 #[test]
 fn a_place_that_cannot_be_used_is_said_and_the_api_asked_again() {
-    let mut uploader = Uploader::new("http://api", NOW);
+    let mut uploader = Uploader::new("http://api", "C", NOW);
     uploader.on(Outcome::Done, NOW, 0.0);
     let events = uploader.on(Outcome::NoStore("no [storage.s3]".into()), NOW, 0.0);
     assert_eq!(faults(&events), [Part::Storage]);

@@ -14,6 +14,8 @@ use reqwest::Certificate;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
+use crate::config;
+
 /// Makes `ring` do the cryptography of the whole program. Before any client is built.
 pub fn install_provider() {
     // An error says that a provider is installed already, which is all that is wanted.
@@ -33,7 +35,9 @@ pub fn is_used(domain: &str) -> bool {
 pub fn authorities(ca_file: &Path) -> Result<Vec<Certificate>, String> {
     let name = ca_file.display();
     let pem = fs::read(ca_file).map_err(|error| format!("ca_file {name} cannot be read: {error}"))?;
-    match Certificate::from_pem_bundle(&pem) {
+    // Editors put a mark before the text, or write it as UTF-16.
+    let text = config::decode_unmarked(&pem).map_or(pem, String::into_bytes);
+    match Certificate::from_pem_bundle(&text) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(format!("ca_file {name} holds no certificate; it must be a PEM file, with BEGIN CERTIFICATE in it")),
     }
@@ -67,6 +71,12 @@ pub fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
         CertificateError::NotValidForNameContext { .. } => {
             "its certificate is for another name; check the address".into()
         }
+        // webpki's own error, which rustls hands on in a box.
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is that of an authority, which is for signing others; give the server one that the authority \
+             has signed"
+                .into()
+        }
         other => format!("its certificate is not good: {other}"),
     })
 }
@@ -88,7 +98,7 @@ pub fn root_cause(error: &(dyn Error + 'static)) -> String {
 }
 
 /// The error and what it wraps. An `io::Error` hides the one it wraps behind that one's own source.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| {
         let error = *error;
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

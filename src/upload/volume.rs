@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::store::{FileStore, StoreError};
+use super::store::{FileStore, Probe, StoreError, Tried};
 use crate::durable;
 use crate::spool::{Item, name};
 
@@ -37,8 +37,9 @@ impl Volume {
     }
 }
 
-impl FileStore for Volume {
-    fn put(&self, item: &Item, media: &Path) -> Result<(), StoreError> {
+impl Volume {
+    /// Copies a file to this path below the share.
+    fn write(&self, path: &str, media: &Path) -> Result<PathBuf, StoreError> {
         let mark = self.dir.join(MARK);
         if self.may_be_away
             && let Err(error) = fs::metadata(&mark)
@@ -51,7 +52,7 @@ impl FileStore for Volume {
                 mark.display()
             )));
         }
-        let target = self.dir.join(name::data_path(item));
+        let target = self.dir.join(path);
         let failed = |path: &Path, error| StoreError::Failed(format!("cannot write {}: {error}", path.display()));
         let scratch = self.dir.join(SCRATCH);
         let folder = target.parent().unwrap_or(&self.dir);
@@ -60,7 +61,25 @@ impl FileStore for Volume {
         }
         let from = fs::File::open(media)
             .map_err(|error| StoreError::File(format!("cannot read {}: {error}", media.display())))?;
-        durable::copy(from, &scratch, &target).map_err(|error| failed(&target, error))
+        durable::copy(from, &scratch, &target).map_err(|error| failed(&target, error))?;
+        Ok(target)
+    }
+}
+
+impl FileStore for Volume {
+    fn put(&self, item: &Item, media: &Path) -> Result<(), StoreError> {
+        self.write(&name::data_path(item), media).map(drop)
+    }
+
+    fn try_out(&self, probe: &Probe) -> Result<Tried, StoreError> {
+        let file = self.write(&probe.name, &probe.file)?;
+        let lacks = |what, error| Tried::Lacks(format!("{} cannot be {what}: {error}", file.display()));
+        Ok(match (fs::read_to_string(&file), durable::remove_volatile(&file)) {
+            (Err(error), _) => lacks("read back", error),
+            (Ok(text), _) if text != probe.text => Tried::Lacks(format!("{} is not what was written", file.display())),
+            (Ok(_), Err(error)) => lacks("removed", error),
+            (Ok(_), Ok(())) => Tried::All,
+        })
     }
 }
 

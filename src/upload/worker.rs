@@ -28,6 +28,8 @@ pub struct Worker<'a> {
     pub spool: &'a Spool,
     /// Where rows and tasks go.
     pub api: &'a ApiClient,
+    /// Which chain of models is set to answer.
+    pub track_cluster: &'a str,
     /// When it is.
     pub clock: &'a dyn Clock,
     /// Once set, it ends after the requests that are under way.
@@ -39,7 +41,7 @@ pub struct Worker<'a> {
 impl Worker<'_> {
     /// Delivers until it is stopped. Files go to one of the `stores`.
     pub fn run(&self, stores: &mut Stores) {
-        let mut uploader = Uploader::new(self.api.domain(), self.clock.monotonic());
+        let mut uploader = Uploader::new(self.api.domain(), self.track_cluster, self.clock.monotonic());
         let set_aside = self.spool.last_set_aside(self.clock.now());
         let before = |age| self.clock.monotonic().saturating_sub(age);
         uploader.note_set_aside(set_aside.as_ref().map(|(age, answer)| (before(*age), answer.as_str())));

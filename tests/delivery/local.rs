@@ -69,8 +69,8 @@ fn a_stranger_in_the_servers_place_and_a_wrong_key_are_said_and_nothing_is_sent(
     let cases = [
         (sshd.section_with(sshd.port, &api.files(), &login("user_key"), "other_key"), "ssh_host_key"),
         (sshd.section_with(sshd.port, &api.files(), &login("other_key"), "host_key"), "refuses this device"),
-        (sshd.section_with(1, &api.files(), &login("user_key"), "host_key"), "cannot be reached"),
-        (sshd.section(sshd.port, Path::new("/proc/nowhere/else"), "user_key"), "did not take a file"),
+        (sshd.section_with(1, &api.files(), &login("user_key"), "host_key"), "Connection refused"),
+        (sshd.section(sshd.port, Path::new("/proc/nowhere/else"), "user_key"), "did not do as asked"),
     ];
     for (section, expected) in cases {
         let config = spool::config(&api.address, &section);
@@ -78,6 +78,37 @@ fn a_stranger_in_the_servers_place_and_a_wrong_key_are_said_and_nothing_is_sent(
         assert!(told[0].text.contains(expected), "{expected}: {told:?}");
     }
     assert_eq!(fs::read_dir(api.files()).expect("readable").count(), 0);
+}
+
+#[test]
+fn a_key_that_ssh_cannot_use_is_named_with_the_reason() {
+    let (api, sshd) = start();
+    let folder = tempdir().expect("a folder");
+    let spool = spool::filled(folder.path(), Items { utterances: 1, clips: 0, pictures: 0 });
+    let good = fs::read_to_string(sshd.private_key("user_key")).expect("readable");
+    let file = |name: &str, text: &str, mode: u32| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).expect("writable");
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("it is ours");
+        file
+    };
+    let locked = folder.path().join("locked");
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-t", "ed25519", "-N", "a passphrase", "-f"]).arg(&locked);
+    assert!(keygen.status().expect("it is installed").success());
+    let cases = [
+        (file("open", &good, 0o644), "are too open"),
+        (locked, "has a passphrase"),
+        (file("key.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI me\n", 0o600), "is the public key"),
+        (file("other", "a token\n", 0o600), "is no private key"),
+        (folder.path().join("nowhere"), "No such file"),
+    ];
+    for (key, expected) in cases {
+        let login = format!("ssh_key_file = \"{}\"", key.display());
+        let config = spool::config(&api.address, &sshd.section_with(sshd.port, &api.files(), &login, "host_key"));
+        let told = spool::deliver(&spool, &config, folder.path(), |told| !told.is_empty());
+        assert!(told[0].text.contains(expected), "{expected}: {told:?}");
+    }
 }
 
 /// Lets root in with this password, by a list of users that only this sshd sees. Who is not root is root in a user namespace, whose

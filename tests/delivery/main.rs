@@ -1,8 +1,8 @@
 //! What waits in the spool reaches the four places where the API may want it, each a real one, once each.
 
 #[path = "../system/api.rs"]
-#[expect(dead_code, reason = "other tests need more of it")]
 mod api;
+mod check;
 mod faults;
 mod local;
 #[path = "../system/process.rs"]
@@ -15,4 +15,5 @@ mod slow;
 mod spool;
 mod sshd;
 mod tls;
+mod token;
 mod volume;

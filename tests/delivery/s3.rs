@@ -1,6 +1,7 @@
 //! A bucket of moto, a server that speaks S3; `scripts/test` installs it.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +12,7 @@ use listener::spool::{Dated, Item, Spool, name};
 use tempfile::tempdir;
 
 use crate::api::DemoApi;
+use crate::proxy::read_message;
 use crate::spool::{self, Items, UID};
 
 /// A running moto; ends with the test.
@@ -159,4 +161,46 @@ fn a_bucket_that_is_not_there_or_refuses_is_said() {
         assert!(told[0].text.contains(expected) && !told[0].text.contains("a-secret"), "{told:?}");
     }
     assert_eq!(spool.waiting(listener::spool::Kind::Utterance), 1);
+}
+
+/// What S3 answers when a bucket is in another region, or a clock is wrong (Amazon S3 API Reference, "Redirects" and "List of error
+/// codes"); moto does neither. Gives the address.
+fn amazon(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = io::BufReader::new(client.expect("a connection"));
+            while let Ok(Some(_)) = read_message(&mut client) {
+                client.get_mut().write_all(answer.as_bytes()).expect("somebody reads");
+            }
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_bucket_in_another_region_and_a_clock_that_is_wrong_are_told_as_what_they_are() {
+    let (api, data_dir) = (DemoApi::start(&["--storage_solution", "s3"]), tempdir().expect("a folder"));
+    let spool = spool::filled(data_dir.path(), Items { utterances: 1, clips: 0, pictures: 0 });
+    let cases = [
+        (
+            "HTTP/1.1 301 Moved Permanently\r\nx-amz-bucket-region: eu-west-1\r\ncontent-length: 0\r\n\r\n",
+            "write region = \"eu-west-1\" into [storage.s3]",
+        ),
+        (
+            "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://elsewhere.example/homes\r\ncontent-length: 0\r\n\r\n",
+            "it is at http://elsewhere.example/homes; write that as endpoint",
+        ),
+        (
+            "HTTP/1.1 403 Forbidden\r\ncontent-length: 94\r\n\r\n<Error><Code>RequestTimeTooSkewed</Code><Message>The \
+             difference is too large</Message></Error>",
+            "finds this machine's clock wrong",
+        ),
+    ];
+    for (answer, expected) in cases {
+        let config = spool::config(&api.address, &section(&amazon(answer), "homes"));
+        let told = spool::deliver(&spool, &config, data_dir.path(), |told| !told.is_empty());
+        assert!(told[0].text.contains(expected), "{expected}: {told:?}");
+    }
 }

@@ -42,6 +42,11 @@ pub fn beginning() -> Timestamp {
 
 /// A spool with these items; the content of each file is its path.
 pub fn filled(dir: &Path, items: Items) -> Arc<Spool> {
+    filled_for(dir, "CLUSTER_GPT_4O_ETE_CONVERSATION", items)
+}
+
+/// The same for another chain of models.
+pub fn filled_for(dir: &Path, cluster: &str, items: Items) -> Arc<Spool> {
     let (spool, _) = Spool::open(&dir.join("spool")).expect("it opens");
     let beginning = beginning();
     let at = |second: u32| beginning + SignedDuration::from_secs(second.into());
@@ -51,7 +56,7 @@ pub fn filled(dir: &Path, items: Items) -> Arc<Spool> {
             index,
             start: at(index * 2),
             end: at(index * 2 + 1),
-            track_id: format!("T-CLUSTER_GPT_4O_ETE_CONVERSATION-{:032x}", index),
+            track_id: format!("T-{cluster}-{index:032x}"),
         })
         .chain((0..items.clips).map(|n| Item::Clip { uid: UID, start: at(n * 20), end: at(n * 20 + 20) }))
         .chain((0..items.pictures).map(|n| Item::Picture { uid: UID, taken: at(n) }));
@@ -96,7 +101,9 @@ fn deliver_by(
         }
     };
     thread::scope(|scope| {
-        let worker = scope.spawn(|| Worker { spool, api: &api, clock, stop: &stop, tell: &tell }.run(&mut stores));
+        let track_cluster = &config.api.track_cluster;
+        let worker = Worker { spool, api: &api, track_cluster, clock, stop: &stop, tell: &tell };
+        let worker = scope.spawn(move || worker.run(&mut stores));
         let left = || [Kind::Utterance, Kind::Clip, Kind::Picture].map(|kind| spool.waiting(kind));
         let (mut before, mut moved) = (left(), Instant::now());
         while !spool.is_empty() && !enough(&told.lock().expect("whole")) {

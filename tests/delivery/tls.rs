@@ -21,6 +21,8 @@ use crate::spool::{self, Items};
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
+    /// Its own certificate, with its key.
+    own: (CertificateDer<'static>, PrivateKeyDer<'static>),
 }
 
 impl Authority {
@@ -28,8 +30,9 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new([]).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).expect("a certificate").pem();
-        Self { issuer: Issuer::new(params, key), pem }
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let own = (certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()));
+        Self { issuer: Issuer::new(params, key), pem: certificate.pem(), own }
     }
 
     /// A certificate for this name, valid in these years.
@@ -102,6 +105,28 @@ fn an_authority_of_ones_own_is_trusted_when_it_is_named_and_only_then() {
         let told = told(&api, not_trusting, certificate());
         assert!(told.contains("not trusted") && told.contains("ca_file"), "{told}");
     }
+}
+
+#[test]
+fn a_file_of_authorities_is_read_however_an_editor_has_written_it() {
+    let (api, authority, folder) = (DemoApi::start(&[]), Authority::new(), tempdir().expect("a folder"));
+    let file = folder.path().join("own.pem");
+    let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let marked = [b"\xEF\xBB\xBF", authority.pem.as_bytes()].concat();
+    let wide = [&b"\xFF\xFE"[..], &utf_16(&authority.pem)].concat();
+    for written in [marked, wide] {
+        fs::write(&file, written).expect("writable");
+        assert_eq!(told(&api, Some(&file), authority.sign("127.0.0.1", NOW)), "nothing");
+    }
+}
+
+#[test]
+fn a_server_that_shows_an_authoritys_own_certificate_is_told_to_get_another() {
+    let (api, authority, folder) = (DemoApi::start(&[]), Authority::new(), tempdir().expect("a folder"));
+    let file = folder.path().join("own.pem");
+    fs::write(&file, &authority.pem).expect("writable");
+    let told = told(&api, Some(&file), (authority.own.0.clone(), authority.own.1.clone_key()));
+    assert!(told.contains("that of an authority"), "{told}");
 }
 
 #[test]

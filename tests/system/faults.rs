@@ -1,5 +1,6 @@
 //! What a user reads when something is wrong: one line that says what to do; and what can be recorded is recorded.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::api::{DemoApi, TOKEN};
+use crate::media;
 use crate::process::{IN_NAMESPACE, bare, listener, said, signal};
 
 /// Records for three seconds from the test sources; the last of `options` win over the good ones.
@@ -27,7 +29,7 @@ fn lines_with<'a>(said: &'a str, part: &str) -> Vec<&'a str> {
 }
 
 fn waiting(data_dir: &Path, kind: &str) -> u64 {
-    let status = std::fs::read(data_dir.join("status.json")).expect("a status");
+    let status = fs::read(data_dir.join("status.json")).expect("a status");
     let status: Value = serde_json::from_slice(&status).expect("JSON");
     status[kind]["waiting"].as_u64().expect("a number")
 }
@@ -41,6 +43,8 @@ fn a_wrong_token_is_said_once_and_everything_recorded_is_kept() {
     assert_eq!(told.len(), 1, "{said}");
     assert!(told[0].contains("refuses the token") && told[0].contains("administrator"), "{said}");
     assert!(!said.contains("not-the-token"), "a token was shown: {said}");
+    assert!(said.contains("because of the fault told above (token)"), "{said}");
+    assert!(said.contains(&format!("`listener upload --data_dir {}` goes on", data_dir.path().display())), "{said}");
     assert!(!output.status.success());
     assert!(waiting(data_dir.path(), "utterances") >= 1 && waiting(data_dir.path(), "clips") >= 2);
 
@@ -131,7 +135,7 @@ fn without_a_microphone_pictures_and_clips_go_on() {
 fn bad_settings_are_all_named_before_anything_is_recorded() {
     let (api, folder) = (DemoApi::start(&[]), tempdir().expect("a folder"));
     let config = folder.path().join("listener.toml");
-    std::fs::write(&config, "home_id = 1\n[audio]\npasue = 700\n[video]\nvideo_length = 7\n").expect("writable");
+    fs::write(&config, "home_id = 1\n[audio]\npasue = 700\n[video]\nvideo_length = 7\n").expect("writable");
     let data_dir = folder.path().join("data");
     let output = bare("run").arg("--config").arg(&config).arg("--data_dir").arg(&data_dir).output().expect("it runs");
     let said = said(&output);
@@ -175,6 +179,56 @@ fn check_names_what_is_missing_line_by_line() {
     }
     assert!(line(&check("1", "wrong"), "token").starts_with("FAIL"));
     assert!(line(&check("999", TOKEN), "home").starts_with("FAIL"));
+}
+
+#[test]
+fn a_replay_outlasts_a_fault_of_the_storage_that_passes() {
+    let (api, folder) = (DemoApi::start(&["--storage_solution", "volume"]), tempdir().expect("a folder"));
+    let (share, data) = (folder.path().join("share"), folder.path().join("data"));
+    fs::create_dir(&share).expect("writable");
+    let section = format!("[storage.volume]\ndir = \"{}\"\n", share.display());
+    let config = fs::read_to_string(api.config()).expect("readable") + &section;
+    fs::write(api.config(), config).expect("writable");
+    let (sound, _) = media::dialogue(folder.path(), 2, 1.2);
+    let mut replay = listener("replay", &api, &data);
+    replay.args(["--fast", "--energy_threshold", "1000"]).arg(&sound).stderr(Stdio::piped());
+    let mut replay = replay.spawn().expect("it starts");
+    let mut lines = BufReader::new(replay.stderr.take().expect("a pipe")).lines();
+    assert!(lines.any(|line| line.expect("text").contains("not mounted")));
+    fs::write(share.join(".listener-volume"), "").expect("writable");
+    lines.for_each(drop);
+    assert!(replay.wait().expect("it ends").success(), "all was delivered once the share was there");
+}
+
+#[test]
+fn a_terminal_that_cannot_wipe_a_line_gets_plain_lines() {
+    let api = DemoApi::start(&[]);
+    let shown_on = |terminal: &str| {
+        let folder = tempdir().expect("a folder");
+        let program = env!("CARGO_BIN_EXE_listener");
+        let (config, data) = (api.config(), folder.path());
+        let run =
+            format!("{program} run --source test --for 1 --config {} --data_dir {}", config.display(), data.display());
+        let mut script = Command::new("script");
+        script.args(["--quiet", "--return", "--command", &run, "/dev/null"]).env("TERM", terminal);
+        let output = script.stdin(Stdio::null()).output().expect("script is essential on Debian");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    const WIPE: &str = "\x1b[2K";
+    assert!(shown_on("xterm").contains(WIPE));
+    let plain = shown_on("dumb");
+    assert!(!plain.contains('\x1b') && plain.contains("utterances:"), "{plain:?}");
+}
+
+#[test]
+fn check_tells_of_bad_settings_in_a_line_of_its_own() {
+    let output = bare("check").args(["--energy_threshold", "loud", "--pause", "0"]).output().expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.starts_with("FAIL  configuration")), "{text}");
+    assert!(text.contains("--energy_threshold") && text.contains("--pause"), "{text}");
+    assert!(!output.status.success());
 }
 
 mod needs_user_namespaces {

@@ -13,6 +13,8 @@ pub enum Place<'a> {
     Clip { uid: &'a str, file: &'a str },
     /// `Listener/videos/{uid}/frames/{minute}/{file}`
     Frame { minute: &'a str, file: &'a str },
+    /// What `listener check` leaves; no consumer looks there.
+    Check,
     /// Anywhere else: no consumer looks there.
     Stray,
 }
@@ -24,6 +26,7 @@ pub fn place(dest_path: &str) -> Place<'_> {
         ["Listener", "audio", uid, file] => Place::Audio { uid, file },
         ["Listener", "videos", uid, file] => Place::Clip { uid, file },
         ["Listener", "videos", _, "frames", minute, file] => Place::Frame { minute, file },
+        ["Listener", "listener-check.txt"] => Place::Check,
         _ => Place::Stray,
     }
 }

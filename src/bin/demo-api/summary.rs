@@ -89,7 +89,7 @@ pub fn summary(store: &Store) -> Summary {
                 frames.files += 1;
                 frames.delivered += usize::from(place::frame_instant(minute, file).is_some());
             }
-            Place::Stray => {}
+            Place::Check | Place::Stray => {}
         }
     }
     Summary {

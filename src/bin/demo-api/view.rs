@@ -94,7 +94,7 @@ pub fn view(store: &Store) -> View {
                     at(&mut minutes, instant).pictures.push(Picture { second, path: path.clone() });
                 }
             }
-            Place::Stray => {}
+            Place::Check | Place::Stray => {}
         }
     }
     let older = minutes.len().saturating_sub(MAX_MINUTES);
