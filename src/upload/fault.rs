@@ -40,16 +40,39 @@ pub fn wrong(domain: &str, error: &ApiError) -> Fault {
                  port included, and what is on the way"
             ),
         ),
-        ApiError::Unauthorized(cause) => {
-            (Part::Token, format!("the API refuses the token: {cause} Get one from the server's administrator"))
-        }
-        ApiError::UnknownHome(cause) => {
-            (Part::Home, format!("the API does not know this home: {cause} Check home_id, or make the home there"))
-        }
+        ApiError::Unauthorized(cause) => (
+            Part::Token,
+            format!("the API refuses the token: {} Get one from the server's administrator", sentence(cause)),
+        ),
+        ApiError::UnknownHome(cause) => (
+            Part::Home,
+            format!("the API does not know this home: {} Check home_id, or make the home there", sentence(cause)),
+        ),
         ApiError::Refused { status, answer } => {
             (Part::Api, format!("the API at {domain} refuses everything ({status}): {answer}"))
         }
         ApiError::File(cause) => (Part::Disk, cause.clone()),
     };
     Fault::new(part, text)
+}
+
+/// The server's words, with a full stop: not every translation of Django's has one.
+fn sentence(words: &str) -> String {
+    if words.ends_with(['.', '!', '?']) { words.into() } else { format!("{words}.") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_words_are_a_sentence_in_any_language() {
+        for words in ["Ungültiges Token", "Ungültiges Token."] {
+            let fault = fault_of("http://a", &ApiError::Unauthorized(words.into()));
+            assert_eq!(
+                fault.text,
+                "the API refuses the token: Ungültiges Token. Get one from the server's administrator"
+            );
+        }
+    }
 }
