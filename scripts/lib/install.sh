@@ -120,6 +120,9 @@ need_cargo_deny_and_shear() {
 # A server that speaks S3, for the tests.
 need_moto() { need_from_pypi moto moto_server 'moto[server]>=5,<6'; }
 
+# Django REST framework, which the API is made of, for a small one of the tests' own.
+need_django() { need_from_pypi django django-admin 'Django>=5.2,<5.3' 'djangorestframework>=3.16,<4'; }
+
 # The linter of Yocto recipes, and what sets a build up from yocto/kas.yml.
 need_yocto_tools() { need_from_pypi yocto-tools kas 'oelint-adv>=9.11,<10' 'kas>=5.5,<6'; }
 

@@ -3,12 +3,16 @@
 #[path = "../system/api.rs"]
 mod api;
 mod check;
+mod django;
 mod faults;
+#[path = "../shared/files.rs"]
+mod files;
 mod local;
 #[path = "../system/process.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]
 mod process;
 mod proxy;
+mod pypi;
 mod rows;
 mod s3;
 mod slow;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tempfile::tempdir;
 
 use crate::api::DemoApi;
 use crate::proxy::read_message;
+use crate::pypi;
 use crate::spool::{self, Items, UID};
 
 /// A running moto; ends with the test.
@@ -25,7 +26,7 @@ impl Moto {
     /// With one empty bucket.
     pub fn start(bucket: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|taken| taken.local_addr()).expect("a port").port();
-        let mut child = Command::new(program())
+        let mut child = Command::new(pypi::program("moto/bin/moto_server"))
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -85,13 +86,6 @@ impl Drop for Moto {
     }
 }
 
-/// In a virtual environment beside the build, since Debian keeps its own Python to itself.
-fn program() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"));
-    target.join("moto/bin/moto_server")
-}
-
 /// The section of a configuration.
 pub fn section(endpoint: &str, bucket: &str) -> String {
     format!(
@@ -102,10 +96,7 @@ pub fn section(endpoint: &str, bucket: &str) -> String {
 
 /// The keys that these items have.
 pub fn expected_keys(spool: &Spool, data_dir: &Path) -> BTreeSet<String> {
-    let items = std::fs::read_dir(data_dir.join("spool/items")).expect("readable");
-    let names = items.map(|item| item.expect("readable").file_name().to_string_lossy().into_owned());
-    let names = names.filter_map(|name| listener::spool::ItemName::parse(name.strip_suffix(".json")?));
-    names.map(|name| name::api_path(&spool.load(&name).expect("it is whole").item)).collect()
+    spool::items(spool, data_dir).iter().map(name::api_path).collect()
 }
 
 #[test]

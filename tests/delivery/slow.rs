@@ -1,4 +1,6 @@
-//! The same with a thousand items; `scripts/test` runs them in a stage of their own.
+//! The same with a thousand items, and against a real Django; `scripts/test` runs them in a stage of their own.
+
+mod django;
 
 use crate::faults;
 use crate::spool::Items;

@@ -11,7 +11,7 @@ use listener::clock::{Clock, SystemClock};
 use listener::config::{Config, RawConfig};
 use listener::device_id::DeviceId;
 use listener::event::{Event, Fault};
-use listener::spool::{Dated, Item, Kind, Spool};
+use listener::spool::{Dated, Item, ItemName, Kind, Spool};
 use listener::upload::http::ApiClient;
 use listener::upload::store::Stores;
 use listener::upload::worker::Worker;
@@ -67,9 +67,22 @@ pub fn filled_for(dir: &Path, cluster: &str, items: Items) -> Arc<Spool> {
     Arc::new(spool)
 }
 
+/// What is in a spool.
+pub fn items(spool: &Spool, data_dir: &Path) -> Vec<Item> {
+    let items = std::fs::read_dir(data_dir.join("spool/items")).expect("readable");
+    let names = items.map(|item| item.expect("readable").file_name().to_string_lossy().into_owned());
+    let names = names.filter_map(|name| ItemName::parse(name.strip_suffix(".json")?));
+    names.map(|name| spool.load(&name).expect("it is whole").item).collect()
+}
+
 /// A configuration for this API, with more lines.
 pub fn config(api: &str, more: &str) -> Config {
-    let text = format!("home_id = 1\ntoken = \"{}\"\napi_domain = \"{api}\"\n{more}", crate::api::TOKEN);
+    config_of(1, crate::api::TOKEN, api, more)
+}
+
+/// The same for another home or token.
+pub fn config_of(home_id: u32, token: &str, api: &str, more: &str) -> Config {
+    let text = format!("home_id = {home_id}\ntoken = \"{token}\"\napi_domain = \"{api}\"\n{more}");
     RawConfig::parse(&text).and_then(RawConfig::validate).expect("a good configuration")
 }
 

@@ -1,0 +1,1 @@
+"""Homes, their devices, what these record, and the tasks about it."""
