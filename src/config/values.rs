@@ -142,10 +142,11 @@ pub(super) fn home_id(given: &Given) -> Result<u32, Problem> {
 
 pub(super) fn token(given: &Given) -> Result<SecretString, Problem> {
     let Value::Secret(secret) = &given.value else { return Err(given.problem("must be text in quotes")) };
-    let text = secret.expose_secret().trim();
-    // As the header has it, from which it may have been copied.
-    let token = text.strip_prefix("Token ").unwrap_or(text).trim_start();
-    if token.is_empty() {
+    let token = secret.expose_secret().trim();
+    // The header that it is sent in begins with this word.
+    if token.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("token ")) {
+        Err(given.problem("must be the token alone, without the word Token before it"))
+    } else if token.is_empty() {
         Err(given.problem("must not be empty"))
     } else if !token.chars().all(|c| c.is_ascii_graphic()) {
         Err(given.problem("must be letters, digits and signs of plain ASCII without spaces"))

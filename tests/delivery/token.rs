@@ -19,7 +19,7 @@ fn a_token_that_is_changed_in_its_file_is_the_one_from_then_on() {
     config.api.token_file = Some(file.clone());
     let told = spool::deliver(&spool, &config, data_dir.path(), |told| {
         if !told.is_empty() {
-            fs::write(&file, format!("Token {TOKEN}\r\n")).expect("writable");
+            fs::write(&file, format!("{TOKEN}\r\n")).expect("writable");
         }
         false
     });
