@@ -19,7 +19,7 @@ use crate::pypi;
 /// The home that it knows.
 pub const HOME: u32 = 1;
 
-/// A running Django; ends with the test.
+/// A running Django; ends with the test, by its standard input even where the test is killed.
 pub struct Django {
     child: Child,
     pub address: String,
@@ -38,6 +38,7 @@ impl Django {
             .env("API_HOME", HOME.to_string())
             .env("API_TOKEN", TOKEN)
             .envs(settings.iter().copied())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("Django is installed (scripts/test does it)");

@@ -1,6 +1,8 @@
 """Serves the API on a port of its own, by Django's own server for development; its first line of output is its address."""
 
 import os
+import sys
+from threading import Thread
 
 import django
 from django.conf import settings
@@ -33,11 +35,12 @@ def fill():
 
 
 def main():
-    """Serves until it is killed."""
+    """Serves until its standard input ends, as it does when the test ends in whatever way."""
     server = ThreadedWSGIServer(("127.0.0.1", 0), Handler)
     server.set_app(get_wsgi_application())
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+    Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
 
 
 if __name__ == "__main__":
