@@ -179,10 +179,23 @@ impl Key {
         matches!(self, Key::KeepToken | Key::FactoryReset | Key::EraseRecordings)
     }
 
-    /// Whether everybody on the box may know it: no secret, and nothing that only makes sense beside one, or for root.
+    /// Whether everybody on the box may know it. A setting that is not listed here is for root and the upload alone.
     pub(super) fn is_public(self) -> bool {
-        let is_for_root = |section: &str| ["wifi", "ssh"].contains(&section) || section.starts_with("storage.");
-        !self.is_secret() && !self.section().is_some_and(is_for_root)
+        use Key::*;
+        matches!(self, HomeId | ApiDomain | CaFile | TrackCluster | KeepToken | FactoryReset | EraseRecordings)
+            || matches!(self, EnergyThreshold | Timeout | Pause | LeadIn | Shortest | DefaultMicrophone)
+            || matches!(self, Camera | Width | Height | FrameRate | VideoLength | FrameInterval | MaxBytes)
+            || matches!(self, LedsHealth | LedsAttention | LedsData | LedsActiveLow | MutePin | MuteActiveLow)
+    }
+
+    /// Whether it says who gets what is recorded, or who may log in: only who knows the token may change it. A setting that is
+    /// not listed here is one of these.
+    pub(super) fn is_guarded(self) -> bool {
+        use Key::*;
+        let is_free = matches!(self, HomeId | Token | TrackCluster | WifiSsid | WifiPassword | WifiCountry | MaxBytes)
+            || self.is_of_the_file()
+            || self.section().is_some_and(|section| ["audio", "video", "leds", "mute"].contains(&section));
+        !is_free
     }
 
     pub(super) fn in_section(section: Option<&str>) -> impl Iterator<Item = Key> {

@@ -80,11 +80,13 @@ impl RawConfig {
     /// Reads a `listener.toml` that has to stand by itself, as on a stick, and tells everything that is wrong with it.
     ///
     /// A blank token in it stands for the one that is held if home and API are those that are held: it was blanked when
-    /// the file was taken, and nobody who does not know it can have it sent elsewhere.
+    /// the file was taken, and nobody who does not know it can have it sent elsewhere. Nor can they say who may log in, or where
+    /// recordings go: see [`Key::is_guarded`].
     pub fn parse_alone(text: &str, held: Option<&RawConfig>) -> Result<(RawConfig, Config), Problems> {
         let (mut raw, mut problems) = parse::parse(text);
-        if let Some(token) = held.and_then(|held| raw.held_token(held)) {
+        if let Some((held, token)) = held.and_then(|held| Some((held, raw.held_token(held)?))) {
             problems.retain(|problem| problem.key != Some(Key::Token));
+            problems.extend(raw.changed_without_token(held));
             raw = raw.with_token(token);
         }
         // What stands there and is not understood has its own problem.
@@ -125,6 +127,13 @@ impl RawConfig {
         };
         let is_blank = token_of(self)?.expose_secret().trim().is_empty();
         token_of(held).filter(|_| is_blank && is_same)
+    }
+
+    /// What only who knows the token may change, and what this file changes.
+    fn changed_without_token<'a>(&'a self, held: &'a RawConfig) -> impl Iterator<Item = Problem> + 'a {
+        let is_held = |given: &Given| held.given.get(&given.key).is_some_and(|held| held.value.is(&given.value));
+        let changed = self.given.values().filter(move |given| given.key.is_guarded() && !is_held(given));
+        changed.map(|given| given.problem("is not what this box has; to change it, write the token into the file, too"))
     }
 
     /// Adds what the command line says.

@@ -31,6 +31,20 @@ pub(super) enum Value {
     Other(String),
 }
 
+impl Value {
+    /// Whether the same was written.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Whole(one), Self::Whole(other)) => one == other,
+            (Self::Fraction(one), Self::Fraction(other)) => one == other,
+            (Self::Text(one), Self::Text(other)) => one == other,
+            (Self::Secret(one), Self::Secret(other)) => one.expose_secret() == other.expose_secret(),
+            (Self::Switch(one), Self::Switch(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 impl Given {
     pub(super) fn problem(&self, text: impl Into<String>) -> Problem {
         Problem { line: self.line, key: Some(self.key), text: text.into() }

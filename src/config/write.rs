@@ -87,6 +87,25 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_is_public_only_where_it_is_listed_as_such() {
+        let public = everything().public();
+        let lines = |section: Option<&str>| {
+            let from = section.map_or(Some(0), |section| public.find(&format!("[{section}]\n")));
+            let text = from.map_or("", |from| &public[from..]).trim_start_matches('[');
+            text.split("\n[").next().unwrap_or_default().to_owned()
+        };
+        for key in everything().given.keys() {
+            let is_there = lines(key.section()).lines().any(|line| line.starts_with(&format!("{key} = ")));
+            assert_eq!(is_there, key.is_public() && !key.is_of_the_file(), "{key} {:?}: {public}", key.section());
+        }
+        let hidden: Vec<_> = Key::all().filter(|key| !key.is_public()).map(|key| (key.section(), key.name())).collect();
+        let is_hidden = |section: &str| hidden.iter().filter(|(of, _)| *of == Some(section)).count();
+        assert_eq!(hidden.iter().filter(|(section, _)| section.is_none()).collect::<Vec<_>>(), [&(None, "token")]);
+        assert_eq!(["wifi", "ssh", "storage.s3", "storage.local", "storage.volume"].map(is_hidden), [3, 1, 6, 5, 1]);
+        assert_eq!(hidden.len(), 17);
+    }
+
+    #[test]
     fn each_section_is_written_once() {
         let text = everything().whole();
         for section in super::super::keys::SECTIONS {

@@ -42,6 +42,35 @@ fn a_blank_token_goes_to_no_other_home_and_to_no_other_api() {
 }
 
 #[test]
+fn who_does_not_know_the_token_can_neither_log_in_nor_have_recordings_sent_elsewhere() {
+    let key = |text: &str| format!("[ssh]\nauthorized_key = \"ssh-ed25519 {text}\"\n");
+    let [mine, theirs] = [
+        "AAAAC3NzaC1lZDI1NTE5AAAAIB5tIdKPqUUxnV4n0cvjYmUUJXsbeWmUtSEqSXXaWaHB",
+        "AAAAC3NzaC1lZDI1NTE5AAAAIPiYvkmsYqRM8xSPhf9APVfrL0jIfcWEZIHX0khJg50w",
+    ]
+    .map(key);
+    let volume = "[storage.volume]\ndir = \"/mnt/elsewhere\"\n";
+    let s3 = "[storage.s3]\nbucket = \"elsewhere\"\nendpoint = \"https://s3.example.org\"\n";
+    let ca = BLANK.to_owned() + "ca_file = \"/boot/mine.pem\"\n";
+    let holds = Settings::held(&(FILE.to_owned() + &mine)).expect("good");
+    for (wanted, line) in [
+        (BLANK.to_owned() + &theirs, "line 5: authorized_key"),
+        (BLANK.to_owned() + &mine + volume, "line 7: dir"),
+        (BLANK.to_owned() + s3, "line 5: bucket"),
+        (ca, "line 4: ca_file"),
+    ] {
+        let told = judge(wanted.as_bytes(), Some(&holds)).expect_err(&wanted).to_string();
+        assert!(told.contains(line) && told.contains("write the token into the file, too"), "{told}");
+        let known = wanted.replace("token = \"\"", "token = \"s3cret\"");
+        assert!(judge(known.as_bytes(), Some(&holds)).is_ok(), "who knows it may: {known}");
+    }
+    // What is held already, or goes, or says nothing of it, needs none.
+    for wanted in [BLANK.to_owned() + &mine, BLANK.to_owned(), BLANK.to_owned() + "[audio]\npause = 900\n"] {
+        assert!(judge(wanted.as_bytes(), Some(&holds)).is_ok(), "{wanted}");
+    }
+}
+
+#[test]
 fn another_token_is_taken() {
     let Change::Take(settings) = change(&FILE.replace("s3cret", "n3w")) else { panic!("another token") };
     assert!(settings.whole().expose_secret().contains("n3w"));
