@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever reads has seen enough, as `head` does.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) && !matches!(cli.command, Command::Check(_)) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error:#}");
             ExitCode::FAILURE
@@ -54,6 +54,13 @@ fn answer(password: &SecretString) -> ExitCode {
     if told.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Whether this process was started with a signal ignored (proc_pid_status(5), SigIgn: a bit for each, from 1).
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 /// Does what was asked; says whether all went well.
 fn perform(command: &Command) -> anyhow::Result<bool> {
     let stop = Arc::new(AtomicBool::new(false));
@@ -64,8 +71,9 @@ fn perform(command: &Command) -> anyhow::Result<bool> {
     | Command::Meter(_)
     | Command::Indicate(_) = command
     {
-        // A terminal that is closed is a stop, too.
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        // A terminal that is closed is a stop, too, unless whoever started this said otherwise, as nohup does.
+        let hangup = (!is_ignored(signal_hook::consts::SIGHUP)).then_some(signal_hook::consts::SIGHUP);
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM].into_iter().chain(hangup) {
             signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot wait for signals")?;
         }
     }

@@ -76,7 +76,7 @@ struct Args {
     /// Wait before doing what was asked, in milliseconds; it is done even if the client has hung up meanwhile
     #[arg(long = "act_delay_ms", alias = "act-delay-ms", default_value_t = 0)]
     act_delay_ms: u64,
-    /// Answer 500 to every so manieth row and keep it only later, by --late_ms; 0 is none
+    /// Answer 500 to every nth row and keep it only later, by --late_ms; 0 is none
     #[arg(long = "late_every", alias = "late-every", default_value_t = 0)]
     late_every: u32,
     /// How much later, in milliseconds

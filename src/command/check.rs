@@ -19,7 +19,7 @@ use crate::limits::{CHECK_HEARS_S, CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use crate::segment::Meter;
 use crate::upload::http::ApiClient;
 use crate::upload::store::{Probe, StoreError, Stores, Tried};
-use crate::upload::{StorageSolution, wrong};
+use crate::upload::{StorageSolution, fault_once};
 
 /// A line of the answer: what was looked at, and what is wrong with it, if anything is.
 type Finding = (&'static str, Result<String, String>);
@@ -125,7 +125,7 @@ fn ask(config: &Config) -> Vec<Finding> {
     };
     let reached = ("API", Ok(format!("{domain}{plain}")));
     let token = ("token", Ok("accepted".into()));
-    let fault = registered.err().map(|error| wrong(domain, &error));
+    let fault = registered.err().map(|error| fault_once(domain, &error));
     match fault {
         None => {
             let home = ("home", Ok(home_id.to_string()));
@@ -139,7 +139,7 @@ fn ask(config: &Config) -> Vec<Finding> {
 
 /// Writes a small file to where the API wants files, reads it back and removes it.
 fn try_out(config: &Config, api: &Arc<ApiClient>) -> Result<String, String> {
-    let place = api.storage_solution().map_err(|error| wrong(api.domain(), &error).text)?;
+    let place = api.storage_solution().map_err(|error| fault_once(api.domain(), &error).text)?;
     let solution = StorageSolution::parse(&place);
     if solution == StorageSolution::Volume && config.storage.volume_dir.is_none() {
         return Ok(format!("{place}, the data folder itself"));
@@ -156,7 +156,7 @@ fn try_out(config: &Config, api: &Arc<ApiClient>) -> Result<String, String> {
         Ok(Tried::All) => Ok(format!("{place}, where a small file was written, read back and removed")),
         Ok(Tried::Stays(path)) => Ok(format!("{place}, where a small file was written; {path} stays")),
         Ok(Tried::Lacks(what)) => Ok(format!("{place}, where a small file was written, which is enough; but {what}")),
-        Err(StoreError::Api(error)) => Err(wrong(api.domain(), &error).text),
+        Err(StoreError::Api(error)) => Err(fault_once(api.domain(), &error).text),
         Err(error) => Err(error.text()),
     }
 }

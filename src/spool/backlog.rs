@@ -233,7 +233,13 @@ impl Backlog {
         entry.name
     }
 
+    /// The same order as of [`Self::is_outranked`]: what has just been said goes first, or the two would chase each other.
     fn pop_in_place(&mut self) -> Option<Entry> {
+        let just_said = self.just_said(|name| self.file_in_place.contains_key(name)).cloned();
+        let utterances = &mut self.shelves[Kind::Utterance as usize].ready;
+        if let Some(entry) = just_said.and_then(|entry| utterances.take(&entry)) {
+            return Some(entry);
+        }
         let shelves = &mut self.shelves;
         self.file_in_place.iter().find_map(|(name, at_us)| {
             let entry = Entry { at_us: *at_us, name: name.clone() };

@@ -78,6 +78,20 @@ pub enum ApiError {
     File(String),
 }
 
+impl ApiError {
+    /// With other words for the cause, where what is on the way may be the cause.
+    pub fn on_the_way(self, words: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Unreachable(cause) => Self::Unreachable(words(&cause)),
+            Self::BrokenOff(cause) => Self::BrokenOff(words(&cause)),
+            Self::Unclear(cause) => Self::Unclear(words(&cause)),
+            Self::NotTheApi(cause) => Self::NotTheApi(words(&cause)),
+            Self::Doubtful(cause) => Self::Doubtful(words(&cause)),
+            other => other,
+        }
+    }
+}
+
 impl Answer {
     /// The body, if it is a JSON object.
     pub fn json(&self) -> Option<Value> {
@@ -92,27 +106,58 @@ impl Answer {
         if self.body.trim().is_empty() {
             return "nothing".into();
         }
-        let line = self.body.split_whitespace().collect::<Vec<_>>().join(" ");
-        line.chars().take(SHOWN_ANSWER_CHARS).collect()
+        one_line(&self.body)
     }
 }
 
-/// The rows of an utterance that `list_files` names: by home, run and index. The oldest first.
-pub fn rows_of_utterance(files: &Value, home: u32, uid: &str, index: u32) -> Vec<u64> {
-    rows(files, "audio_files", home, uid, |row| row["sequence_index"] == index)
+/// What somebody else says, in one line that is no longer than a person reads, without what a terminal would obey.
+pub fn one_line(text: &str) -> String {
+    let plain = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    plain.collect::<Vec<_>>().join(" ").chars().take(SHOWN_ANSWER_CHARS).collect()
+}
+
+/// The rows of an utterance that `list_files` names: by home, run and index. First those of its own track id, which the task
+/// will name; then the oldest.
+///
+/// # Errors
+/// When a row of it has no number to delete it by.
+pub fn rows_of_utterance(
+    files: &Value,
+    home: u32,
+    uid: &str,
+    index: u32,
+    track_id: &str,
+) -> Result<Vec<u64>, ApiError> {
+    rows(files, "audio_files", home, uid, |row| {
+        (row["sequence_index"] == index).then(|| u8::from(row["track_id"] != track_id))
+    })
 }
 
 /// The rows of a clip: by home, run and file.
-pub fn rows_of_clip(files: &Value, home: u32, uid: &str, file: &str) -> Vec<u64> {
-    rows(files, "video_files", home, uid, |row| row["video_file"] == file)
+///
+/// # Errors
+/// When a row of it has no number to delete it by.
+pub fn rows_of_clip(files: &Value, home: u32, uid: &str, file: &str) -> Result<Vec<u64>, ApiError> {
+    rows(files, "video_files", home, uid, |row| (row["video_file"] == file).then_some(0))
 }
 
-fn rows(files: &Value, list: &str, home: u32, uid: &str, is_it: impl Fn(&Value) -> bool) -> Vec<u64> {
-    let rows = files[list].as_array().into_iter().flatten();
-    let own = rows.filter(|row| row["uid"] == uid && row["home"] == home && is_it(row));
-    let mut ids: Vec<u64> = own.filter_map(|row| row["id"].as_u64()).collect();
-    ids.sort_unstable();
-    ids
+/// In the order of the rank that `rank` gives those of the item.
+fn rows(
+    files: &Value,
+    list: &str,
+    home: u32,
+    uid: &str,
+    rank: impl Fn(&Value) -> Option<u8>,
+) -> Result<Vec<u64>, ApiError> {
+    let rows = files[list].as_array().into_iter().flatten().filter(|row| row["uid"] == uid && row["home"] == home);
+    let mut own = Vec::new();
+    for row in rows {
+        let Some(rank) = rank(row) else { continue };
+        let id = row["id"].as_u64().ok_or_else(|| ApiError::NotTheApi("a row in its list has no number".into()))?;
+        own.push((rank, id));
+    }
+    own.sort_unstable();
+    Ok(own.into_iter().map(|(_, id)| id).collect())
 }
 
 #[cfg(test)]
@@ -144,17 +189,27 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_found_by_home_run_and_index_or_file() {
+    fn a_row_is_found_by_home_run_and_index_or_file_and_the_one_of_its_track_id_comes_first() {
         let files: Value = serde_json::from_str(
-            r#"{"audio_files":[{"id":9,"home":1,"uid":"a","sequence_index":3},{"id":4,"home":1,"uid":"a","sequence_index":3},
-                               {"id":5,"home":2,"uid":"a","sequence_index":3}],
-                "video_files":[{"id":7,"home":1,"uid":"a","video_file":"x.mp4"}]}"#,
+            r#"{"audio_files":[{"id":9,"home":1,"uid":"a","sequence_index":3,"track_id":"T"},
+                               {"id":4,"home":1,"uid":"a","sequence_index":3,"track_id":"other"},
+                               {"id":5,"home":2,"uid":"a","sequence_index":3,"track_id":"T"}],
+                "video_files":[{"id":7,"home":1,"uid":"a","video_file":"x.mp4"},
+                               {"id":"7","home":1,"uid":"a","video_file":"z.mp4"}]}"#,
         )
         .expect("JSON");
-        assert_eq!(rows_of_utterance(&files, 1, "a", 3), [4, 9]);
-        assert_eq!(rows_of_utterance(&files, 1, "a", 4), Vec::<u64>::new());
-        assert_eq!(rows_of_utterance(&files, 1, "b", 3), Vec::<u64>::new());
-        assert_eq!(rows_of_clip(&files, 1, "a", "x.mp4"), [7]);
-        assert_eq!(rows_of_clip(&files, 1, "a", "y.mp4"), Vec::<u64>::new());
+        assert_eq!(rows_of_utterance(&files, 1, "a", 3, "T"), Ok(vec![9, 4]));
+        assert_eq!(rows_of_utterance(&files, 1, "a", 3, "none"), Ok(vec![4, 9]));
+        assert_eq!(rows_of_utterance(&files, 1, "a", 4, "T"), Ok(vec![]));
+        assert_eq!(rows_of_utterance(&files, 1, "b", 3, "T"), Ok(vec![]));
+        assert_eq!(rows_of_clip(&files, 1, "a", "x.mp4"), Ok(vec![7]));
+        assert_eq!(rows_of_clip(&files, 1, "a", "y.mp4"), Ok(vec![]));
+        assert!(matches!(rows_of_clip(&files, 1, "a", "z.mp4"), Err(ApiError::NotTheApi(_))));
+    }
+
+    #[test]
+    fn what_somebody_else_says_is_one_line_that_no_terminal_obeys() {
+        assert_eq!(one_line("a\u{1b}[2J\r\n b\t\u{7}c"), "a [2J b c");
+        assert_eq!(one_line(&"x".repeat(100_000)).len(), SHOWN_ANSWER_CHARS);
     }
 }

@@ -139,13 +139,18 @@ impl Complaints {
 }
 
 fn trouble_text(kind: Kind, stage: Stage, cause: &str) -> String {
+    let item = if kind == Kind::Utterance { "an utterance".into() } else { format!("a {kind}") };
     let (what, hint) = match stage {
-        Stage::Upload => ("file", ""),
-        Stage::PostTask => ("task", "; does the server know the cluster in `track_cluster`?"),
-        _ => ("row", ""),
+        Stage::Upload => (format!("the file of {item} is not taken"), ""),
+        Stage::PostTask => {
+            let hint = "; does the server know the cluster in `track_cluster`?";
+            (format!("the task of {item} is not taken"), hint)
+        }
+        Stage::FindRows => (format!("the rows of {item} cannot be read"), ""),
+        Stage::DeleteRow(_) => (format!("a second row of {item} cannot be deleted"), ""),
+        Stage::PostRow | Stage::Record | Stage::Finish => (format!("the row of {item} is not taken"), ""),
     };
-    let kind = if kind == Kind::Utterance { "an utterance".into() } else { format!("a {kind}") };
-    format!("the {what} of {kind} is not taken: {cause}{hint}; it is kept and tried again, and the others go on")
+    format!("{what}: {cause}{hint}; it is kept and tried again, and the others go on")
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@
 //!                              clip:                                        waits ─> FindRows ─> Finish
 //!   More rows than one, wherever they are found: DeleteRow, all but the first.
 //!
-//! The track id is in the row. Where the cluster in it is no longer the one that is set, and no task was taken yet:
+//! The track id is in the row. Where the cluster in it is no longer the one that is set, and no answer has said that a task was
+//! taken:
 //!   FindRows ─> DeleteRow, all ─> PostRow ─> Record ─> as above
 //! ```
 
@@ -79,6 +80,8 @@ pub struct Delivery {
     surplus: Vec<u64>,
     /// The rows that are there have another track id.
     rows_are_old: bool,
+    /// By this delivery: a list without its row is not asked twice.
+    has_posted_row: bool,
 }
 
 impl Delivery {
@@ -100,7 +103,15 @@ impl Delivery {
             (Step::RowPosted, Kind::Clip) if !manifest.row_unclear => Stage::Finish,
             (Step::RowPosted | Step::Sent, _) => Stage::FindRows,
         };
-        Self { name, manifest, stage, has_sent_file: rows_are_old, surplus: Vec::new(), rows_are_old }
+        Self {
+            name,
+            manifest,
+            stage,
+            has_sent_file: rows_are_old,
+            surplus: Vec::new(),
+            rows_are_old,
+            has_posted_row: false,
+        }
     }
 
     /// The stage is done.
@@ -113,7 +124,7 @@ impl Delivery {
                 self.reach(Step::Uploaded)
             }
             Stage::PostRow => {
-                self.rows_are_old = false;
+                (self.rows_are_old, self.has_posted_row) = (false, true);
                 match kind {
                     Kind::Utterance => self.reach(Step::RowPosted),
                     Kind::Clip if unclear => self.reach(Step::Sent),
@@ -150,6 +161,8 @@ impl Delivery {
                 true => Stage::PostRow,
                 false => Stage::Upload,
             },
+            // Somebody has deleted it, or the home is another one now: without a row the task would be for nothing.
+            (None, Step::RowPosted) if rows.is_empty() && !self.has_posted_row => Stage::PostRow,
             (None, _) => self.one_row(),
         };
     }

@@ -42,6 +42,9 @@ impl Uploader {
             ApiError::Unauthorized(_) | ApiError::UnknownHome(_) => {
                 self.link = Link::Unregistered;
                 self.api.doubt(name, is_known, now, jitter);
+                if !self.api.is_well() {
+                    self.api.rest_for(REFUSED_RETRY, now);
+                }
             }
         }
         if let ApiError::Refused { answer, .. } = &error
@@ -67,6 +70,8 @@ impl Uploader {
         match error {
             ApiError::Unauthorized(_) | ApiError::UnknownHome(_) => {
                 self.link = Link::Unregistered;
+                // It was no item's fault.
+                self.api.well();
                 self.api.rest_for(REFUSED_RETRY, now);
             }
             ApiError::Busy(_, wait) => self.api.rest_for(*wait, now),
@@ -128,7 +133,9 @@ impl Uploader {
     /// once more.
     pub(super) fn spool_failed(&mut self, text: String, now: Duration, jitter: f64) -> Vec<Event> {
         // Whoever was to put an item away has handed it back.
-        self.pending.pop_front();
+        if let Some(Action::TakeBack(names)) = self.pending.pop_front() {
+            self.owed = Some(names);
+        }
         if let Some(delivery) = self.hand.take() {
             self.put_back(&delivery.name, PutBack::Alone(Duration::ZERO));
             self.pause(delivery);

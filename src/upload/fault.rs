@@ -5,7 +5,7 @@ use crate::event::{Fault, Part};
 
 /// Of the API at `domain`, for who goes on trying.
 pub fn fault_of(domain: &str, error: &ApiError) -> Fault {
-    let mut fault = wrong(domain, error);
+    let mut fault = fault_once(domain, error);
     fault.text += match error {
         ApiError::Unclear(_) | ApiError::BrokenOff(_) => "; it is tried again",
         ApiError::Busy(..) => "; it is tried again then",
@@ -16,7 +16,7 @@ pub fn fault_of(domain: &str, error: &ApiError) -> Fault {
 }
 
 /// Of the API at `domain`, for who asks once.
-pub fn wrong(domain: &str, error: &ApiError) -> Fault {
+pub fn fault_once(domain: &str, error: &ApiError) -> Fault {
     let (part, text) = match error {
         ApiError::Unreachable(cause) => {
             (Part::Api, format!("the API at {domain} cannot be reached: {cause}; check the network and api_domain"))
@@ -49,7 +49,7 @@ pub fn wrong(domain: &str, error: &ApiError) -> Fault {
             format!("the API does not know this home: {} Check home_id, or make the home there", sentence(cause)),
         ),
         ApiError::Refused { status, answer } => {
-            (Part::Api, format!("the API at {domain} refuses everything ({status}): {answer}"))
+            (Part::Api, format!("the API at {domain} refuses what it is sent ({status}): {answer}"))
         }
         ApiError::File(cause) => (Part::Disk, cause.clone()),
     };

@@ -174,8 +174,8 @@ impl ApiClient {
         let files =
             self.ask_by(Call::ListFiles, request, |body| list::of_run(body.take(limits::MAX_LIST_BYTES), &uid))?;
         Ok(match item {
-            Item::Utterance { index, .. } => rows_of_utterance(&files, self.home_id, &uid, *index),
-            Item::Clip { .. } => rows_of_clip(&files, self.home_id, &uid, &name::api_file(item)),
+            Item::Utterance { index, track_id, .. } => rows_of_utterance(&files, self.home_id, &uid, *index, track_id)?,
+            Item::Clip { .. } => rows_of_clip(&files, self.home_id, &uid, &name::api_file(item))?,
             Item::Picture { .. } => Vec::new(),
         })
     }
@@ -234,29 +234,43 @@ impl ApiClient {
     }
 
     fn ask(&self, call: Call, request: RequestBuilder) -> Result<Value, ApiError> {
-        let whole = |body: BufReader<Response>| {
-            let mut bytes = Vec::new();
-            body.take(limits::MAX_ANSWER_BYTES).read_to_end(&mut bytes)?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        };
         self.ask_by(call, request, whole)
     }
 
-    /// Reads the body of the answer by a way of its own.
+    /// Reads the body of a success by a way of its own.
     fn ask_by(
         &self,
         call: Call,
         request: RequestBuilder,
         read: impl FnOnce(BufReader<Response>) -> io::Result<String>,
     ) -> Result<Value, ApiError> {
-        let answer = send(request, read).map_err(|error| match (error, &self.proxy) {
-            (ApiError::Unreachable(cause), Some(proxy)) => {
-                ApiError::Unreachable(format!("{cause}, by the proxy {proxy} that the environment names"))
+        let answer = send(request, read).map(|answer| self.without_token(answer));
+        answer.and_then(|answer| meaning(call, &answer)).map_err(|error| match &self.proxy {
+            Some(proxy) => {
+                error.on_the_way(|cause| format!("{cause}, by the proxy {proxy} that the environment names"))
             }
-            (error, _) => error,
-        })?;
-        meaning(call, &answer)
+            None => error,
+        })
     }
+
+    /// Who answers may say what it was asked, and what it says is shown.
+    fn without_token(&self, mut answer: Answer) -> Answer {
+        let token = self.token.read().expect("no panic while held").clone();
+        let secret = token.to_str().unwrap_or_default().trim_start_matches("Token ");
+        for text in std::iter::once(&mut answer.body).chain(&mut answer.location) {
+            if !secret.is_empty() && text.contains(secret) {
+                *text = text.replace(secret, "…");
+            }
+        }
+        answer
+    }
+}
+
+/// As much of a body as any answer but a list has.
+fn whole(body: BufReader<Response>) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    body.take(limits::MAX_ANSWER_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn authorization(token: &SecretString) -> Result<HeaderValue, InvalidHeaderValue> {
@@ -284,8 +298,18 @@ fn send(
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let location = header(LOCATION).map(str::to_owned);
     let retry_after = header(RETRY_AFTER).and_then(|wait| retry_after(wait, header(DATE)));
-    let body = read(BufReader::new(response)).map_err(|error| ApiError::BrokenOff(root_cause(&error)))?;
+    let body = BufReader::new(response);
+    let body = if (200..300).contains(&status) { read(body) } else { whole(body) };
+    let body = body.map_err(|error| match tls::causes(&error).any(is_timeout) {
+        true => ApiError::Unclear("no whole answer in time".into()),
+        false => ApiError::BrokenOff(root_cause(&error)),
+    })?;
     Ok(Answer { status, body, retry_after, location })
+}
+
+fn is_timeout(cause: &(dyn Error + 'static)) -> bool {
+    cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout)
+        || cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 fn classify(error: reqwest::Error) -> ApiError {

@@ -38,6 +38,11 @@ impl Line {
         !self.is_well() && self.kinds.len() > 1
     }
 
+    /// Whether some items have failed on it since it last did as asked.
+    pub fn is_doubted(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
     /// It has done as asked.
     pub fn well(&mut self) {
         *self = Self::new(Duration::ZERO);

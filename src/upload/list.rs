@@ -22,14 +22,14 @@ pub fn of_run(mut body: impl BufRead, uid: &str) -> io::Result<String> {
 }
 
 /// A row: what tells it from others. The rest is not kept.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Row {
     id: Value,
     home: Value,
     uid: Value,
-    #[serde(default)]
     sequence_index: Value,
-    #[serde(default)]
+    track_id: Value,
     video_file: Value,
 }
 
@@ -119,7 +119,7 @@ mod tests {
         let body = r#"{"more":[1,{"a":"b"}],"audio_files":[
             {"id":1,"home":1,"uid":"a","sequence_index":3,"start_time":"x","text":null},
             {"id":2,"home":null,"uid":"b","sequence_index":3}],
-            "video_files":[{"id":7,"home":1,"uid":"a","video_file":"x.mp4"},{"id":8,"home":1,"uid":null}]}"#;
+            "video_files":[{"id":7,"home":1,"uid":"a","video_file":"x.mp4"},{"id":8,"uid":null},{}]}"#;
         let files: Value = serde_json::from_str(&reduced(body, "a")).expect("JSON");
         let ids = |list: &str| files[list].as_array().expect("a list").iter().map(|row| row["id"].clone()).collect();
         let (audio, video): (Vec<_>, Vec<_>) = (ids("audio_files"), ids("video_files"));

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::answer::{Answer, ApiError};
+use super::answer::{Answer, ApiError, one_line};
 use crate::limits::BUSY_WAIT;
 
 /// A request to the API.
@@ -29,17 +29,18 @@ pub enum Call {
 
 impl Call {
     /// Whether that is what the API itself gives for this call, and not what a portal on the way makes up. What the API says
-    /// in words may be translated: only keys are looked at.
+    /// in words may be translated where Django has the words: of those, only keys are looked at.
     fn gives(self, json: &Value) -> bool {
         let has = |key: &str| !json[key].is_null();
         match self {
             Self::Register => has("id") || has("mac_address"),
             Self::StorageSolution => json["storage_solution"].is_string(),
-            Self::UploadFile => json["message"].is_string() && json.as_object().is_some_and(|all| all.len() == 1),
+            // Anybody's "message" would do otherwise, and what counts as delivered is removed here.
+            Self::UploadFile => json["message"] == "File uploaded successfully.",
             Self::PostRow => has("id"),
             Self::ListFiles => json["audio_files"].is_array() && json["video_files"].is_array(),
             Self::PostTask => has("task_id"),
-            Self::DeleteRow => true,
+            Self::DeleteRow => json["error"].is_null(),
         }
     }
 }
@@ -54,10 +55,10 @@ pub fn meaning(call: Call, answer: &Answer) -> Result<Value, ApiError> {
         (200..300, Some(json)) if call.gives(json) => Ok(json.clone()),
         (200..300, _) => Err(ApiError::NotTheApi(cause())),
         // Gone is what was wanted.
-        (404, Some(_)) if call == Call::DeleteRow => Ok(Value::Null),
+        (404, Some(json)) if call == Call::DeleteRow && json["detail"].is_string() => Ok(Value::Null),
         (400, Some(json)) if !json["home"].is_null() => Err(ApiError::UnknownHome(words(&json["home"]))),
         // A device that is there already: by the key, since the words are in the server's language.
-        (400 | 409, Some(json)) if call == Call::Register && is_only_mac(json) => Ok(Value::Null),
+        (400, Some(json)) if call == Call::Register && is_only_mac(json) => Ok(Value::Null),
         (409, Some(_)) if call == Call::Register => Ok(Value::Null),
         (400 | 422, Some(_)) if fields => Err(ApiError::Refused { status: answer.status, answer: answer.shown() }),
         (413, _) => Err(ApiError::Refused { status: 413, answer: "the file is too large for the server".into() }),
@@ -77,8 +78,9 @@ pub fn meaning(call: Call, answer: &Answer) -> Result<Value, ApiError> {
 fn moved(answer: &Answer) -> String {
     match &answer.location {
         Some(place) => format!(
-            "it answered {}: it is moved to {place}; if that is the API, write its scheme and host into api_domain",
-            answer.status
+            "it answered {}: it is moved to {}; if that is the API, write its scheme and host into api_domain",
+            answer.status,
+            one_line(place)
         ),
         None => format!("it answered {} with {}", answer.status, answer.shown()),
     }
@@ -93,13 +95,13 @@ fn is_only_mac(json: &Value) -> bool {
     json.as_object().is_some_and(|fields| fields.len() == 1 && fields.contains_key("mac_address"))
 }
 
-/// The words of a value: Django REST framework gives a list of sentences for each field.
+/// The words of a value, in a line: Django REST framework gives a list of sentences for each field.
 fn words(value: &Value) -> String {
-    match value {
+    one_line(&match value {
         Value::String(words) => words.clone(),
         Value::Array(all) => all.iter().map(words).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
-    }
+    })
 }
 
 fn words_or(value: &Value, answer: &Answer) -> String {

@@ -56,7 +56,7 @@ use line::Line;
 
 pub use answer::ApiError;
 pub use delivery::Stage;
-pub use fault::{fault_of, wrong};
+pub use fault::{fault_of, fault_once};
 pub use store::StoreError;
 
 /// Where the server wants files (api-contract, `storage_solution`).
@@ -169,6 +169,8 @@ pub struct Uploader {
     /// The spool.
     disk: Line,
     disk_fault: Option<Fault>,
+    /// What is to come back from where it was set aside, once the spool can do that.
+    owed: Option<Vec<ItemName>>,
     /// That the API wants files where they cannot be brought.
     no_store_until: Duration,
     /// Their items have failed while the way was not well, and none has succeeded since.
@@ -193,6 +195,7 @@ impl Uploader {
             files: Line::new(now),
             disk: Line::new(now),
             disk_fault: None,
+            owed: None,
             no_store_until: now,
             passed_over: Kinds::default(),
             paused: VecDeque::new(),
@@ -337,7 +340,7 @@ impl Uploader {
                     Some(solution) => Link::Ready { asked: now, solution },
                     None => Link::Registered,
                 };
-                return self.answered();
+                return self.link_answered();
             }
             return vec![];
         };
@@ -359,7 +362,8 @@ impl Uploader {
             self.complaints.forget(&name);
             match then {
                 Then::Later(wait) => self.put_back(&name, PutBack::Later(wait)),
-                Then::Over | Then::GoOn => events.push(Event::Delivered(kind)),
+                Then::Over => events.push(Event::Delivered(kind)),
+                Then::GoOn => {}
             }
         }
         events
@@ -379,7 +383,7 @@ impl Uploader {
         let unchanged = self.known.as_ref() == Some(&solution);
         self.known = Some(solution.clone());
         self.link = Link::Ready { asked: now, solution };
-        let mut events = self.answered();
+        let mut events = self.link_answered();
         if !unchanged {
             events.extend(self.stored());
         }
@@ -406,9 +410,16 @@ impl Uploader {
         cleared
     }
 
+    /// The API has answered a call that is about no item. That says nothing for one that it refuses the items: a server may know
+    /// the token, and not let it write.
+    fn link_answered(&mut self) -> Vec<Event> {
+        if self.api.is_doubted() { vec![] } else { self.answered() }
+    }
+
     /// The spool has written something.
     fn written(&mut self) -> Vec<Event> {
         self.disk.well();
+        self.pending.extend(self.owed.take().map(Action::TakeBack));
         self.disk_fault.take().map(Event::Mended).into_iter().collect()
     }
 }
@@ -417,3 +428,5 @@ impl Uploader {
 mod sim;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_tokens;

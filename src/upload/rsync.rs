@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
+use super::answer::one_line;
 use super::store::{FileStore, Probe, StoreError, Tried};
 use crate::config::{LocalConfig, SshLogin};
 use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, SSH_KEPT_OPEN};
@@ -169,10 +170,9 @@ impl Rsync {
             return StoreError::Away(text);
         }
         // ssh knows why; rsync only that ssh has ended.
-        let told = about("ssh: ")
-            .or_else(|| about("rsync: "))
-            .or_else(|| said.lines().next())
-            .unwrap_or("it does not say why");
+        let of_ssh = || said.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("rsync"));
+        let told = about("ssh: ").or_else(of_ssh).or_else(|| about("rsync: ")).unwrap_or("it does not say why");
+        let told = one_line(told);
         // rsync(1), EXIT VALUES; ssh(1), EXIT STATUS. 127 is the server's shell, which finds no rsync.
         match status.code() {
             Some(127) => StoreError::Away(format!("{place}: there is no rsync on the server; install it there")),
@@ -190,7 +190,7 @@ impl FileStore for Rsync {
     fn try_out(&self, probe: &Probe) -> Result<Tried, StoreError> {
         self.send_file(&probe.name, &probe.file)?;
         Ok(match self.take_back(&probe.name) {
-            Err(error) => Tried::Lacks(format!("{} cannot be read back or removed: {}", probe.name, error.text())),
+            Err(error) => Tried::Lacks(format!("{} cannot be read back, and so stays: {}", probe.name, error.text())),
             Ok(text) if text != probe.text => Tried::Lacks(format!("{} is not what was written", probe.name)),
             Ok(_) => Tried::All,
         })

@@ -21,6 +21,7 @@ use secrecy::ExposeSecret;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
+use super::answer::one_line;
 use super::proxy::proxy_for;
 use super::store::{FileStore, Probe, StoreError, Tried};
 use super::tls;
@@ -114,7 +115,7 @@ impl S3 {
         if let Some(cause) = tls::distrust(error) {
             return StoreError::Away(format!("{place} is not trusted: {cause}"));
         }
-        let told = answer_in(&error.to_string()).unwrap_or_else(|| tls::root_cause(error));
+        let told = one_line(&answer_in(&error.to_string()).unwrap_or_else(|| tls::root_cause(error)));
         if let Some(moved) = tls::causes(error).find_map(|cause| cause.downcast_ref::<Moved>()) {
             return StoreError::Away(format!("{place} is elsewhere: {moved}"));
         }
@@ -153,7 +154,8 @@ impl FileStore for S3 {
         let removed = self.within(0, self.bucket.delete(&key));
         let lacks = |what, error: StoreError| Tried::Lacks(format!("{key} cannot be {what}: {}", error.text()));
         Ok(match (read, removed) {
-            (Err(error), _) => lacks("read back", error),
+            (Err(error), Ok(())) => lacks("read back", error),
+            (Err(error), Err(_)) => lacks("read back or removed, and stays", error),
             (Ok(text), _) if text != probe.text => Tried::Lacks(format!("{key} is not what was written")),
             (Ok(_), Err(error)) => lacks("removed", error),
             (Ok(_), Ok(())) => Tried::All,

@@ -29,7 +29,7 @@ enum How {
 #[derive(Debug, Clone, Copy)]
 enum What {
     Everything,
-    /// Every so manieth item, from this one on.
+    /// Every nth item, from this one on.
     Items(usize, usize),
     Call(Call),
     CallOf(Kind, Call),

@@ -4,14 +4,14 @@ use super::*;
 use crate::limits::{OUTAGE_WAIT, ROW_LATE};
 use crate::spool::{Item, Kind, Recorded, Step, Wall};
 
-const NOW: Duration = Duration::from_secs(1000);
+pub(super) const NOW: Duration = Duration::from_secs(1000);
 
-fn manifest(kind: Kind, step: Step) -> (ItemName, Manifest) {
+pub(super) fn manifest(kind: Kind, step: Step) -> (ItemName, Manifest) {
     numbered(kind, step, 0)
 }
 
 /// Another one each second.
-fn numbered(kind: Kind, step: Step, number: i64) -> (ItemName, Manifest) {
+pub(super) fn numbered(kind: Kind, step: Step, number: i64) -> (ItemName, Manifest) {
     let start: jiff::Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
     let start = start + jiff::SignedDuration::from_secs(number);
     let (uid, end) = (Uuid::nil(), start + jiff::SignedDuration::from_secs(2));
@@ -26,7 +26,7 @@ fn numbered(kind: Kind, step: Step, number: i64) -> (ItemName, Manifest) {
 }
 
 /// An uploader that has registered, long after its start.
-fn ready() -> Uploader {
+pub(super) fn ready() -> Uploader {
     let mut uploader = Uploader::new("http://api", "C", Duration::ZERO);
     assert_eq!(uploader.next(NOW), Action::Register);
     uploader.on(Outcome::Done, NOW, 0.0);
@@ -43,7 +43,7 @@ fn ready_for_s3() -> Uploader {
     uploader
 }
 
-fn faults(events: &[Event]) -> Vec<Part> {
+pub(super) fn faults(events: &[Event]) -> Vec<Part> {
     events.iter().filter_map(|event| if let Event::Fault(fault) = event { Some(fault.part) } else { None }).collect()
 }
 
@@ -51,7 +51,7 @@ fn no_bucket() -> Outcome {
     Outcome::NotStored(StoreError::Away("no bucket".into()))
 }
 
-fn take(uploader: &mut Uploader, kind: Kind, step: Step) {
+pub(super) fn take(uploader: &mut Uploader, kind: Kind, step: Step) {
     let (name, manifest) = manifest(kind, step);
     uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
 }
@@ -68,7 +68,7 @@ fn deliver(uploader: &mut Uploader, rows: &[u64]) -> (Vec<Stage>, Vec<Event>) {
 }
 
 /// The item in hand fails so; it is put back.
-fn fail(uploader: &mut Uploader, error: ApiError) -> (PutBack, Vec<Event>) {
+pub(super) fn fail(uploader: &mut Uploader, error: ApiError) -> (PutBack, Vec<Event>) {
     let mut events = uploader.on(Outcome::Failed(error), NOW, 1.0);
     let Action::PutBack(_, how) = uploader.next(NOW) else { panic!("it is put back") };
     events.extend(uploader.on(Outcome::Done, NOW, 0.0));
@@ -211,30 +211,6 @@ fn a_row_whose_answer_never_came_is_not_posted_again_before_it_is_looked_for() {
     assert_eq!(uploader.next(NOW), Action::Take(Want::Any), "the others go on");
     take(&mut uploader, Kind::Clip, Step::Uploaded);
     assert!(matches!(uploader.next(NOW), Action::Deliver(_, _, Stage::FindRows)));
-}
-
-#[test]
-fn a_refused_token_is_tried_at_once_and_then_stops_delivery_for_a_minute() {
-    let mut uploader = ready();
-    take(&mut uploader, Kind::Picture, Step::Recorded);
-    let refused = || ApiError::Unauthorized("Invalid token.".into());
-    assert_eq!(fail(&mut uploader, refused()), (PutBack::Alone(ROW_SETTLE), vec![]));
-    assert_eq!(uploader.next(NOW), Action::Register);
-    let events = uploader.on(Outcome::Failed(refused()), NOW, 1.0);
-    assert_eq!(faults(&events), [Part::Token]);
-    assert_eq!(uploader.next(NOW), Action::RestUntil(NOW + REFUSED_RETRY));
-    assert_eq!(uploader.next(NOW + REFUSED_RETRY), Action::Register);
-    let events = uploader.on(Outcome::Done, NOW + REFUSED_RETRY, 0.0);
-    assert!(events.contains(&Event::Cleared(Part::Token)));
-}
-
-#[test]
-fn one_item_that_is_denied_to_a_good_token_waits_alone() {
-    let mut uploader = ready();
-    take(&mut uploader, Kind::Picture, Step::Recorded);
-    fail(&mut uploader, ApiError::Unauthorized("not allowed".into()));
-    uploader.on(Outcome::Done, NOW, 0.0);
-    assert_eq!(uploader.next(NOW), Action::Take(Want::Any), "files go where they did");
 }
 
 #[test]
@@ -474,4 +450,15 @@ fn a_delivery_that_makes_way_for_speech_goes_on_where_it_was_without_asking() {
     assert_eq!(deliver(&mut uploader, &[]).0.len(), 6);
     take(&mut uploader, Kind::Clip, Step::Uploaded);
     assert_eq!(deliver(&mut uploader, &[]).0, [Stage::PostRow, Stage::Finish]);
+}
+
+#[test]
+fn an_utterance_whose_row_is_gone_gets_one_before_its_task_and_only_one() {
+    use Stage::{FindRows, PostRow, PostTask, Record};
+    let mut uploader = ready();
+    let (name, mut manifest) = manifest(Kind::Utterance, Step::RowPosted);
+    manifest.row_unclear = true;
+    uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
+    // The list stays empty, as that of a server whose clock is wrong.
+    assert_eq!(deliver(&mut uploader, &[]).0, [FindRows, PostRow, Record, FindRows, PostTask, Record]);
 }

@@ -1,25 +1,35 @@
 //! `listener check` tries the place where the API wants files.
 
 use std::fs;
+use std::io::{BufReader, Write};
+use std::net::TcpListener;
+use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::api::{DemoApi, TOKEN};
 use crate::process::bare;
+use crate::proxy::read_message;
 use crate::s3::{self, Moto};
 use crate::sshd::Sshd;
 
 /// What it says of the place.
 fn storage(api: &DemoApi, section: &str) -> String {
+    line_of(&api.address, "storage", section, &[])
+}
+
+/// Its line on one thing, for the API at this address, with more settings and more in its environment.
+fn line_of(address: &str, what: &str, section: &str, more: &[(&str, &str)]) -> String {
     let folder = tempdir().expect("a folder");
     let config = folder.path().join("listener.toml");
-    let head = format!("home_id = 1\ntoken = \"{TOKEN}\"\napi_domain = \"{}\"\n", api.address);
+    let head = format!("home_id = 1\ntoken = \"{TOKEN}\"\napi_domain = \"{address}\"\n");
     fs::write(&config, head + section).expect("writable");
     let mut check = bare("check");
     check.args(["--camera", "test", "--default_microphone", "no-such-microphone", "--config"]).arg(config);
+    check.envs(more.iter().copied());
     let text = String::from_utf8(check.output().expect("it runs").stdout).expect("text");
-    let line = text.lines().find(|line| line.contains("storage")).unwrap_or_else(|| panic!("{text}"));
+    let line = text.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{text}"));
     assert!(!line.contains("tried again") && !line.contains("is kept"), "it asks once: {line}");
     line.to_owned()
 }
@@ -64,4 +74,36 @@ fn a_share_is_written_to_and_left_as_it_was_once_it_is_mounted() {
     assert!(storage(&api, &section).contains(ALL));
     fs::remove_dir(share.path().join(".listener-scratch")).expect("it is there, and empty");
     assert_eq!(fs::read_dir(share.path()).expect("readable").count(), 1);
+}
+
+/// A server that answers every request so, and says first what it was asked.
+fn server(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = BufReader::new(client.expect("a connection"));
+            while let Ok(Some(asked)) = read_message(&mut client) {
+                let body = json!({"asked": String::from_utf8_lossy(&asked.head)}).to_string();
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                client.get_mut().write_all(answer.as_bytes()).expect("somebody reads");
+            }
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_server_that_says_what_it_was_asked_does_not_have_the_token_shown() {
+    let line = line_of(&server("200 OK"), "API", "", &[]);
+    assert!(line.starts_with("FAIL") && line.contains("Token …") && !line.contains(TOKEN), "{line}");
+}
+
+#[test]
+fn a_proxy_that_answers_itself_is_named() {
+    let proxy = server("407 Proxy Authentication Required");
+    let with_password = proxy.replace("http://", "http://me:geheim@");
+    let line = line_of("http://api.example", "API", "", &[("http_proxy", &with_password)]);
+    assert!(line.starts_with("FAIL") && line.contains(&format!("by the proxy {proxy}")), "{line}");
+    assert!(!line.contains("geheim"), "{line}");
 }

@@ -1,9 +1,11 @@
 //! A folder on a server, by rsync over SSH.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use tempfile::tempdir;
 
@@ -71,6 +73,10 @@ fn a_stranger_in_the_servers_place_and_a_wrong_key_are_said_and_nothing_is_sent(
         (sshd.section_with(sshd.port, &api.files(), &login("other_key"), "host_key"), "refuses this device"),
         (sshd.section_with(1, &api.files(), &login("user_key"), "host_key"), "Connection refused"),
         (sshd.section(sshd.port, Path::new("/proc/nowhere/else"), "user_key"), "did not do as asked"),
+        (
+            sshd.section_with(closes_at_once(), &api.files(), &login("user_key"), "host_key"),
+            "kex_exchange_identification",
+        ),
     ];
     for (section, expected) in cases {
         let config = spool::config(&api.address, &section);
@@ -78,6 +84,14 @@ fn a_stranger_in_the_servers_place_and_a_wrong_key_are_said_and_nothing_is_sent(
         assert!(told[0].text.contains(expected), "{expected}: {told:?}");
     }
     assert_eq!(fs::read_dir(api.files()).expect("readable").count(), 0);
+}
+
+/// The port of somebody who hangs up on everybody, as a firewall does.
+fn closes_at_once() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    port
 }
 
 #[test]

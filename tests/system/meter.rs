@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use tempfile::tempdir;
@@ -59,6 +59,22 @@ fn a_meter_that_is_told_to_stop_prints_its_number_and_ends_well() {
         assert!(meter.wait().expect("it ends").success(), "{stop:?}");
         assert!(suggested(&printed) >= 1.0, "{printed}");
     }
+}
+
+#[test]
+fn a_closed_terminal_is_no_stop_for_what_nohup_has_started() {
+    let mut meter = Command::new("nohup");
+    meter.arg(env!("CARGO_BIN_EXE_listener")).args(["meter", "--source", "test"]);
+    let mut meter = meter.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+    let mut lines = BufReader::new(meter.stdout.take().expect("piped")).lines();
+    let mut next = || lines.next().expect("it goes on").expect("text");
+    next();
+    signal(&meter, Signal::HUP);
+    // Half a second each.
+    (0..4).for_each(|_| drop(next()));
+    assert!(meter.try_wait().expect("it can be asked").is_none());
+    signal(&meter, Signal::TERM);
+    assert!(meter.wait().expect("it ends").success());
 }
 
 #[test]

@@ -15,14 +15,14 @@ use crate::records::{Event, Table};
 /// Which rows are late.
 #[derive(Default)]
 pub struct Late {
-    /// Every so manieth that is posted; none if 0.
+    /// Every nth that is posted; none if 0.
     every: u32,
     by: Duration,
     posted: AtomicU32,
 }
 
 impl Late {
-    /// Every so manieth row is kept so much later.
+    /// Every nth row is kept so much later.
     pub fn new(every: u32, by: Duration) -> Self {
         Late { every, by, posted: AtomicU32::new(0) }
     }

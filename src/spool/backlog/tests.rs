@@ -114,6 +114,20 @@ fn an_item_that_fails_lets_the_others_pass_until_its_time() {
 }
 
 #[test]
+fn of_those_whose_file_is_in_place_what_was_just_said_goes_before_what_is_old() {
+    let mut backlog = backlog([said(1000), said(9000)]);
+    for name in std::iter::from_fn(|| backlog.take(NOW, Want::Any)).collect::<Vec<_>>() {
+        backlog.note_file_in_place(&name);
+        backlog.hand_back(&name);
+    }
+    add_new(&mut backlog, said(9010));
+    let taken = backlog.take(NOW, Want::FileInPlace).expect("one is in place");
+    assert_eq!(taken, said(9000));
+    assert!(!backlog.is_outranked(&taken, Want::FileInPlace));
+    assert_eq!(backlog.take(NOW, Want::FileInPlace), Some(said(1000)));
+}
+
+#[test]
 fn while_no_file_can_be_sent_those_whose_file_is_in_place_go_on() {
     let mut backlog = backlog([clip(1000), clip(2000), clip(3000)]);
     assert_eq!(backlog.take(NOW, Want::FileInPlace), None);

@@ -54,6 +54,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
 }
 
-# Every so manieth row is committed late, none if 0, and its client never gets an answer.
+# Every nth row is committed late, none if 0, and its client never gets an answer.
 LATE_EVERY = int(os.environ.get("API_LATE_EVERY", "0"))
 LATE_S = 4
