@@ -9,6 +9,7 @@ pub mod gain;
 #[cfg(feature = "device")]
 pub mod gstreamer;
 pub mod joined;
+pub mod jpeg;
 pub mod listen;
 #[cfg(feature = "device")]
 mod losses;

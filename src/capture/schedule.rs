@@ -103,10 +103,14 @@ impl Pictures {
         Self { interval_s, last: None }
     }
 
-    /// Whether this frame is to be a picture. Called once a frame, in order.
-    pub fn wanted(&mut self, taken: Timestamp) -> bool {
+    /// Whether this frame is to be a picture. Called once a frame, in order. One that is not good is passed over for the next.
+    pub fn wanted(&mut self, taken: Timestamp, is_good: impl FnOnce() -> bool) -> bool {
         let now = slot(taken, self.interval_s);
-        self.last.replace(now) != Some(now)
+        let is_wanted = self.last != Some(now) && is_good();
+        if is_wanted {
+            self.last = Some(now);
+        }
+        is_wanted
     }
 }
 
@@ -186,11 +190,20 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_is_broken_is_passed_over_for_the_next_of_its_second() {
+        let mut pictures = Pictures::every(1);
+        let at = |ms| EPOCH + SignedDuration::from_millis(ms);
+        assert!(!pictures.wanted(at(0), || false));
+        assert!(pictures.wanted(at(40), || true));
+        assert!(!pictures.wanted(at(80), || panic!("it is not asked for")));
+    }
+
+    #[test]
     fn every_second_has_one_picture() {
         let mut pictures = Pictures::every(1);
         let taken: Vec<i64> = (0..24 * 60)
             .map(|frame| EPOCH + signed(frame_length(24) * frame))
-            .filter(|time| pictures.wanted(*time))
+            .filter(|time| pictures.wanted(*time, || true))
             .map(Timestamp::as_second)
             .collect();
         assert_eq!(taken, (0..61).map(|s| EPOCH.as_second() + s).collect::<Vec<_>>()[..taken.len()]);

@@ -6,6 +6,7 @@
     reason = "EDGE: a device, and threads that wait for it"
 )]
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,6 +24,7 @@ use super::clip::ClipWriter;
 use super::decoder::Patience;
 use super::file::Reading;
 use super::{Pipeline, appsink, running_time};
+use crate::capture::jpeg;
 use crate::capture::pipeline::{self, VideoSource};
 use crate::capture::run::Run;
 use crate::capture::schedule::{Clips, Cut, KeyFrames, Pictures, frame_length};
@@ -164,7 +166,7 @@ impl Taps {
         let weak_element = element.downgrade();
         let mut key_frames = KeyFrames::every(config.video_length_s);
         let line = Arc::clone(&timeline);
-        on_frame(&encoder, move |pad, running| {
+        on_frame(&encoder, move |pad, running, _| {
             let mut line = line.lock().expect("no panic while held");
             if let Some(Followed { clock, pipeline }) = &followed
                 && let Some(base_time) = pipeline.upgrade().and_then(|pipeline| pipeline.base_time())
@@ -187,9 +189,11 @@ impl Taps {
         let picture = sink_pad(&super::element(bin, "picture")?)?;
         let mut pictures = Pictures::every(config.frame_interval_s);
         let line = Arc::clone(&timeline);
-        on_frame(&picture, move |_, running| {
+        on_frame(&picture, move |pad, running, frame| {
             let taken = line.lock().expect("no panic while held").wall(running);
-            if pictures.wanted(taken) { Keep::Yes } else { Keep::No }
+            let is_jpeg = || pad.current_caps().is_some_and(|caps| caps.structure(0).is_some_and(is_jpeg));
+            let is_whole = || frame.map_readable().is_ok_and(|frame| jpeg::whole(&frame).is_some());
+            if pictures.wanted(taken, || !is_jpeg() || is_whole()) { Keep::Yes } else { Keep::No }
         });
         let (clips, pictures) = (appsink(bin, "clips")?, appsink(bin, "pictures")?);
         Ok(Self { clips, pictures, encoder_input, timeline })
@@ -218,10 +222,11 @@ impl Video {
                 if over.load(Ordering::Relaxed) { return } else { continue }
             };
             let (Some(running), Some(buffer)) = (running_time(&sample), sample.buffer()) else { continue };
-            let Ok(jpeg) = buffer.map_readable() else { continue };
+            let Ok(frame) = buffer.map_readable() else { continue };
+            let Some(jpeg) = jpeg::whole(&frame) else { continue };
             let taken = self.wall(running);
             let uid = desk.run.lock().expect("no panic while held").of_picture(taken, desk.fresh);
-            (desk.tell)(Seen::Picture { uid, taken, jpeg: jpeg.to_vec() });
+            (desk.tell)(Seen::Picture { uid, taken, jpeg: jpeg.into_owned() });
         }
     }
 
@@ -339,8 +344,8 @@ pub fn snapshot(source: &VideoSource, config: &VideoConfig) -> Result<Vec<u8>, S
         if taken >= *first.get_or_insert(taken) + CAMERA_SETTLE {
             let jpeg = sample.buffer().and_then(|buffer| buffer.map_readable().ok());
             return jpeg
-                .map(|jpeg| jpeg.to_vec())
-                .ok_or_else(|| SourceError("the camera gave an empty picture".into()));
+                .and_then(|frame| jpeg::whole(&frame).map(Cow::into_owned))
+                .ok_or_else(|| SourceError("the camera gave a picture that is not whole".into()));
         }
     }
 }
@@ -375,15 +380,20 @@ enum Keep {
     No,
 }
 
-/// Calls `decide` with the running time of every frame that arrives at a pad.
-fn on_frame(pad: &gst::Pad, decide: impl FnMut(&gst::Pad, Duration) -> Keep + Send + 'static) {
+fn is_jpeg(caps: &gst::StructureRef) -> bool {
+    caps.name() == "image/jpeg"
+}
+
+/// Calls `decide` with the running time of every frame that arrives at a pad, and the frame.
+fn on_frame(pad: &gst::Pad, decide: impl FnMut(&gst::Pad, Duration, &gst::BufferRef) -> Keep + Send + 'static) {
     let decide = Mutex::new(decide);
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let running = info.buffer().and_then(|buffer| buffer.pts()).and_then(|pts| {
+        let frame = info.buffer().and_then(|frame| {
             let segment = pad.sticky_event::<gst::event::Segment>(0)?;
-            segment.segment().downcast_ref::<gst::ClockTime>()?.to_running_time(pts)
+            let running = segment.segment().downcast_ref::<gst::ClockTime>()?.to_running_time(frame.pts()?)?;
+            Some((running.into(), frame))
         });
-        let keep = running.map(|running| decide.lock().expect("no panic while held")(pad, running.into()));
+        let keep = frame.map(|(running, frame)| decide.lock().expect("no panic while held")(pad, running, frame));
         if keep == Some(Keep::No) {
             // Taken and dropped here: the bindings hand GStreamer 1.22 a null to free when told `Drop`.
             drop(info.take_buffer());

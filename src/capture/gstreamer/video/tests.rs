@@ -215,3 +215,36 @@ mod needs_v4l2h264enc {
         Pipeline::parse(&pipeline::live(&VideoSource::Test, &config(12), &part, Memory::Copied)).expect("it is built");
     }
 }
+
+/// What comes out at the end of a pipeline that is given these bytes, if any are given.
+fn made(description: &str, given: Option<&[u8]>) -> Vec<u8> {
+    let pipeline = Pipeline::parse(&format!("{description} ! appsink name=made sync=false")).expect("it is built");
+    if let Some(given) = given {
+        let source: gst_app::AppSrc = pipeline.element("given").expect("named").downcast().expect("a source");
+        source.push_buffer(gst::Buffer::from_slice(given.to_vec())).expect("it takes it");
+        source.end_of_stream().expect("it ends");
+    }
+    let sink = pipeline.appsink("made").expect("a sink");
+    pipeline.play().expect("it plays");
+    let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(10)).expect("something");
+    let bytes = sample.buffer().expect("bytes").map_readable().expect("readable").to_vec();
+    pipeline.0.set_state(gst::State::Null).expect("it ends");
+    bytes
+}
+
+#[test]
+fn a_frame_without_huffman_tables_shows_what_it_showed_with_them() {
+    crate::capture::gstreamer::init().expect("GStreamer");
+    // libjpeg writes the tables of the standard, unless it is told to find better ones.
+    let given = made("videotestsrc num-buffers=1 ! video/x-raw,width=160,height=120 ! jpegenc", None);
+    let mut bare = given.clone();
+    while let Some(at) = bare.windows(2).position(|pair| pair == [0xFF, 0xC4]) {
+        let length = usize::from(u16::from_be_bytes([bare[at + 2], bare[at + 3]]));
+        bare.drain(at..at + 2 + length);
+    }
+    assert!(given.len() - bare.len() > 400, "there were tables");
+    let mended = jpeg::whole(&bare).expect("it is whole").into_owned();
+    let decode = |jpeg: &[u8]| made("appsrc name=given caps=image/jpeg ! jpegdec", Some(jpeg));
+    assert!(decode(&mended) == decode(&given), "another picture");
+    assert_eq!(jpeg::whole(&given).as_deref(), Some(&given[..]), "a whole one stays as it is");
+}
