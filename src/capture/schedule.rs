@@ -78,15 +78,23 @@ impl Clips {
         }
     }
 
-    /// The times of a clip that began at running time `from` and whose last frame was over at `until`. The last frame
-    /// of a stretch is over a moment after it; the clip still ends with the stretch, or it would cross the minute.
-    pub fn bounds(&self, from: Duration, until: Duration, timeline: &Timeline) -> (Timestamp, Timestamp) {
+    /// The times of a clip that began at running time `from` and whose last frame lasted from `last` until `until`. The last frame
+    /// of a stretch is over a moment after it; the clip still ends with the stretch, or it would cross the minute. Where the
+    /// encoder has lost the key frame that was asked for, the clip goes on into the next stretch, and ends where it ends.
+    pub fn bounds(
+        &self,
+        from: Duration,
+        last: Duration,
+        until: Duration,
+        timeline: &Timeline,
+    ) -> (Timestamp, Timestamp) {
         let start = timeline.wall(from);
         let length = i128::from(self.length_s) * 1_000_000_000;
         let stretch_end = (i128::from(slot(start, self.length_s)) + 1) * length;
         let end = start + signed(until.saturating_sub(from));
         let stretch_end = Timestamp::from_nanosecond(stretch_end).unwrap_or(end);
-        (start, end.min(stretch_end))
+        let goes_on = start + signed(last.saturating_sub(from)) >= stretch_end;
+        (start, if goes_on { end } else { end.min(stretch_end) })
     }
 }
 
@@ -133,20 +141,30 @@ mod tests {
     const EPOCH: Timestamp = Timestamp::constant(1_800_000_013, 350_000_000);
 
     /// Runs `frames` frames at 24 a second; key frames where wanted and every second.
-    fn record(frames: u32, mut timeline: impl FnMut(Duration, &mut Timeline)) -> Vec<(Timestamp, Timestamp)> {
+    fn record(frames: u32, timeline: impl FnMut(Duration, &mut Timeline)) -> Vec<(Timestamp, Timestamp)> {
+        record_losing(frames, |_| false, timeline)
+    }
+
+    /// The same by an encoder that loses the key frames it is asked for at these times.
+    fn record_losing(
+        frames: u32,
+        loses: impl Fn(Timestamp) -> bool,
+        mut timeline: impl FnMut(Duration, &mut Timeline),
+    ) -> Vec<(Timestamp, Timestamp)> {
         let mut line = Timeline::starting_at(EPOCH);
         let (mut keys, mut clips) = (KeyFrames::every(20), Clips::of(20));
         let (mut bounds, mut begun): (Vec<_>, Option<Duration>) = (Vec::new(), None);
-        let mut now = Duration::ZERO;
+        let (mut now, mut last) = (Duration::ZERO, Duration::ZERO);
         for frame in 0..frames {
             now = frame_length(24) * frame;
             timeline(now, &mut line);
-            let is_key = keys.wanted(now, &line) || frame % 24 == 0;
+            let is_key = keys.wanted(now, &line) && !loses(line.wall(now)) || frame % 24 == 0;
             if clips.on_frame(now, is_key, &line) == Cut::Begin {
-                bounds.extend(begun.replace(now).map(|from| clips.bounds(from, now, &line)));
+                bounds.extend(begun.replace(now).map(|from| clips.bounds(from, last, now, &line)));
             }
+            last = now;
         }
-        bounds.extend(begun.map(|from| clips.bounds(from, now + frame_length(24), &line)));
+        bounds.extend(begun.map(|from| clips.bounds(from, last, now + frame_length(24), &line)));
         bounds
     }
 
@@ -165,6 +183,15 @@ mod tests {
         for (start, end) in &bounds {
             assert!(slot(*start, 60) == slot(*end - SignedDuration::from_nanos(1), 60), "{start} {end}");
         }
+    }
+
+    #[test]
+    fn a_clip_whose_end_the_encoder_has_lost_says_where_it_really_ends() {
+        let bounds = record_losing(24 * 60, |time| second(time) < 21.0, |_, _| {});
+        // Key frames come each second of running time: the next is 0.35 s later.
+        assert!((second(bounds[0].1) - 20.35).abs() < 0.05, "{bounds:?}");
+        assert_eq!(bounds[0].1, bounds[1].0, "and the next begins there");
+        assert_eq!(second(bounds[1].1), 40.0);
     }
 
     #[test]

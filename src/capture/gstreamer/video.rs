@@ -7,6 +7,7 @@
 )]
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -233,7 +234,7 @@ impl Video {
     fn record_clips(&self, desk: &Desk) -> Result<(), Stopped> {
         let mut schedule = Clips::of(self.config.video_length_s);
         let mut open: Option<ClipWriter> = None;
-        let (mut first, mut until) = (None, Duration::ZERO);
+        let (mut first, mut last, mut until) = (None, Duration::ZERO, Duration::ZERO);
         let (mut vitals, mut patience) = (Vitals::default(), Patience::default());
         let result = loop {
             if desk.stop.load(Ordering::Relaxed) {
@@ -256,7 +257,7 @@ impl Video {
             let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             let cut = schedule.on_frame(running, is_key, &self.taps.timeline.lock().expect("no panic while held"));
             if cut == Cut::Begin {
-                self.close(open.take(), running, &schedule, desk);
+                self.close(open.take(), last..running, &schedule, desk);
                 let start = self.wall(running);
                 let uid = desk.run.lock().expect("no panic while held").of_clip(start, desk.fresh);
                 let file = (desk.clip_file)(uid, start);
@@ -274,8 +275,9 @@ impl Video {
             let length = buffer.duration().filter(|length| *length >= gst::ClockTime::MSECOND);
             until = running + length.map_or(frame_length(self.config.frame_rate), Duration::from);
             first.get_or_insert(running);
+            last = running;
         };
-        self.close(open, until, &schedule, desk);
+        self.close(open, last..until, &schedule, desk);
         result.map_err(|trouble| Stopped { trouble, ran: first.map(|first| until.saturating_sub(first)) })
     }
 
@@ -303,10 +305,12 @@ impl Video {
         })
     }
 
-    fn close(&self, clip: Option<ClipWriter>, until: Duration, schedule: &Clips, desk: &Desk) {
+    /// `last` is from when until when the last frame lasted.
+    fn close(&self, clip: Option<ClipWriter>, last: Range<Duration>, schedule: &Clips, desk: &Desk) {
         let Some(clip) = clip else { return };
-        let (start, end) =
-            schedule.bounds(clip.started(), until, &self.taps.timeline.lock().expect("no panic while held"));
+        let timeline = self.taps.timeline.lock().expect("no panic while held");
+        let (start, end) = schedule.bounds(clip.started(), last.start, last.end, &timeline);
+        drop(timeline);
         let uid = clip.uid();
         match clip.finish() {
             Ok(file) => (desk.tell)(Seen::Clip { uid, start, end, file }),
