@@ -27,6 +27,7 @@ pub mod cli;
 pub mod config;
 pub mod limits;
 pub mod provision;
+pub mod repair;
 
 pub mod capture;
 pub mod segment;

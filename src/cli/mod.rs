@@ -4,6 +4,7 @@
 mod indicate;
 mod options;
 mod provision;
+mod repair_data;
 mod report_update;
 mod stages;
 
@@ -20,6 +21,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
 pub use indicate::{IndicateArgs, StatusArgs};
 pub use options::{ApiOptions, DataOptions, DeviceOptions, FileOptions, MicrophoneOptions, SoundOptions, VideoOptions};
 pub use provision::ProvisionArgs;
+pub use repair_data::RepairDataArgs;
 pub use report_update::ReportUpdateArgs;
 pub use stages::{CaptureArgs, ReportOptions, UploadArgs};
 
@@ -65,6 +67,8 @@ pub enum Command {
     Indicate(IndicateArgs),
     /// Tell `listener indicate` what becomes of an update; for the scripts that install it
     ReportUpdate(ReportUpdateArgs),
+    /// Put right what a power cut left on the data partition, before it is mounted; for the card's image
+    RepairData(RepairDataArgs),
     /// Say what the LEDs say, why, and what to do; the exit code says whether all is well
     Status(StatusArgs),
 }
@@ -286,6 +290,7 @@ impl Command {
             | Command::Spool(_)
             | Command::Indicate(_)
             | Command::ReportUpdate(_)
+            | Command::RepairData(_)
             | Command::Status(_) => return None,
         };
         file.config.as_deref()
@@ -306,6 +311,7 @@ impl Command {
             | Command::Spool(_)
             | Command::Indicate(_)
             | Command::ReportUpdate(_)
+            | Command::RepairData(_)
             | Command::Status(_) => return None,
         };
         api.token_file.as_deref()
@@ -327,6 +333,7 @@ impl Command {
             | Command::Spool(_)
             | Command::Indicate(_)
             | Command::ReportUpdate(_)
+            | Command::RepairData(_)
             | Command::Status(_) => raw,
         }
     }

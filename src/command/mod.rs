@@ -14,6 +14,7 @@ pub mod indicate;
 pub mod meter;
 mod plot;
 pub mod provision;
+pub mod repair_data;
 pub mod report_update;
 pub mod segment;
 mod snapshot;
@@ -94,6 +95,7 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
             report_update::run(args);
             Ok(true)
         }
+        Command::RepairData(args) => repair_data::run(args),
         Command::Status(args) => status::run(args, &SystemClock, out),
         Command::Replay(args) => {
             let pace = if args.fast { Pace::Fast } else { Pace::Live };

@@ -46,7 +46,7 @@ do_install() {
     done
     install -m 0755 ${S}/scripts/lib/image/initramfs/grow ${D}${libexecdir}/listener/grow
     sed -i '/^\[Service\]/,$d' ${D}${systemd_system_unitdir}/listener-capture.service.d/image.conf
-    sed -i 's/\(4c697374\(-\|\\x2d\)\)03/\104/' ${D}${sysconfdir}/fstab ${D}${libexecdir}/listener/data-partition \
+    sed -i 's/\(4c697374\(-\|\\x2d\)\)03/\104/' ${D}${sysconfdir}/fstab \
         ${D}${libexecdir}/listener/grow ${D}${systemd_system_unitdir}/appliance-data.service
     sed -i 's/^PARTUUID=4c697374-02 .*/\/dev\/root  \/  ext4  ro  0 0/' ${D}${sysconfdir}/fstab
     # Where something is mounted.
