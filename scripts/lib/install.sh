@@ -136,6 +136,18 @@ need_sshd() {
     [ ! -d /run/systemd/system ] || as_root systemctl --quiet disable --now ssh.service >&2
 }
 
+# need_qemu PACKAGE...: those of QEMU that are named, of any version. Parts of two versions break each other: where need_qemu_10 has
+# been, they come from where it had its own.
+need_qemu() {
+    for part in qemu-system-common qemu-utils qemu-system-arm; do
+        if dpkg --compare-versions "$(dpkg-query -W -f='${Version}' "$part" 2>/dev/null)" ge 1:10; then
+            need_qemu_10 "$@"
+            return
+        fi
+    done
+    need_packages "$@"
+}
+
 # need_qemu_10 PACKAGE...: those of QEMU that are named, of a version that has the Raspberry Pi 4. Debian 13 has it; Debian 12 in
 # its backports, from where only what is asked for comes.
 need_qemu_10() {

@@ -6,7 +6,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 . scripts/lib/install.sh
 
-need_packages qemu-system-x86 busybox-static cpio xz-utils dosfstools e2fsprogs exfatprogs mount jq
+need_qemu qemu-system-x86
+need_packages busybox-static cpio xz-utils dosfstools e2fsprogs exfatprogs mount jq
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
