@@ -306,6 +306,10 @@ pub const ENCODER_STALL: Duration = Duration::from_secs(3);
 /// A pipeline that ran for this long was well: what stops it then is no part of the trouble before.
 pub const ENCODER_STEADY: Duration = Duration::from_secs(600);
 
+/// From an encoder that is only the second best, or none, the best is tried again after this long: it costs some seconds of pictures
+/// where it fails again, 1 % of them.
+pub const PREFERRED_RETRY: Duration = Duration::from_secs(600);
+
 /// What a clip's frames may hold of memory while the card is slow: three seconds of 1080p.
 pub const CLIP_UNWRITTEN_BYTES: u64 = 4 << 20;
 

@@ -6,9 +6,9 @@
 use std::fmt;
 
 use super::SourceError;
+use super::ladder::Memory;
 use crate::config::VideoConfig;
 use crate::limits::{HARDWARE_HEIGHT_PX, HARDWARE_MACROBLOCKS_PER_S, HARDWARE_WIDTH_PX, macroblocks_per_s};
-use crate::supervise::Memory;
 
 /// The driver of the Pi's encoder. Which `/dev/video…` it has depends on what else is plugged in.
 pub const HARDWARE_DRIVER: &str = "bcm2835-codec";

@@ -10,6 +10,7 @@ pub mod gain;
 pub mod gstreamer;
 pub mod joined;
 pub mod jpeg;
+pub mod ladder;
 pub mod listen;
 #[cfg(feature = "device")]
 mod losses;
@@ -33,6 +34,7 @@ pub mod test_sound;
 pub mod timeline;
 #[cfg(feature = "device")]
 pub mod v4l;
+pub mod vitals;
 #[cfg(feature = "device")]
 pub mod watch;
 pub mod wav;

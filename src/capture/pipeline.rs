@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::camera::{Choice, PixelSource};
 use super::encoder::Encoder;
+use super::ladder::Memory;
 use crate::config::VideoConfig;
-use crate::supervise::Memory;
 
 /// Encoded frames that may wait while a clip is being closed: a few seconds' worth.
 const ENCODED_IN_FLIGHT: u32 = 120;
@@ -108,8 +108,8 @@ pub struct Frames {
     pub are_jpeg: bool,
 }
 
-/// From a live source to the sinks `clips` and `pictures`.
-pub fn live(source: &VideoSource, config: &VideoConfig, encoder: &str, memory: Memory) -> String {
+/// From a live source to the sinks `clips` and `pictures`. `encoder` is what [`encoder_part`] says; without one there are no clips.
+pub fn live(source: &VideoSource, config: &VideoConfig, encoder: Option<&str>, memory: Memory) -> String {
     let branches = branches(config, source.frames(config), encoder, Timing::AtOnce);
     format!("{} ! {branches}", source.element(config, memory))
 }
@@ -147,8 +147,9 @@ impl Timing {
     }
 }
 
-/// What every source of frames leads into. `encoder` is what [`encoder_part`] says.
-pub fn branches(config: &VideoConfig, frames: Frames, encoder: &str, timing: Timing) -> String {
+/// What every source of frames leads into. `encoder` is what [`encoder_part`] says. Without one the frames themselves come to the
+/// sink `clips`, the latest of them: they show that the camera is alive.
+pub fn branches(config: &VideoConfig, frames: Frames, encoder: Option<&str>, timing: Timing) -> String {
     let timing = timing.words();
     // Only where there are too many: of frames whose time stamps were rounded, videorate would take some for surplus.
     let thinned = if frames.rate > f64::from(config.frame_rate) + 0.5 {
@@ -159,10 +160,19 @@ pub fn branches(config: &VideoConfig, frames: Frames, encoder: &str, timing: Tim
     };
     let decoded = if frames.are_jpeg { "jpegdec ! " } else { "" };
     let picture = if frames.are_jpeg { String::new() } else { format!("{} ! jpegenc ! ", sized(config)) };
+    let clips = match encoder {
+        Some(encoder) => format!(
+            "queue ! {decoded}{encoder} ! h264parse ! video/x-h264,stream-format=avc,alignment=au \
+             ! appsink name=clips {timing} max-buffers={ENCODED_IN_FLIGHT}"
+        ),
+        // A camera has a handful of buffers: none may be kept from it.
+        None => format!(
+            "queue max-size-buffers=1 leaky=downstream ! identity name=encoder \
+             ! appsink name=clips {timing} max-buffers=1 drop=true"
+        ),
+    };
     format!(
-        "{thinned}tee name=frames \
-         frames. ! queue ! {decoded}{encoder} ! h264parse ! video/x-h264,stream-format=avc,alignment=au \
-         ! appsink name=clips {timing} max-buffers={ENCODED_IN_FLIGHT} \
+        "{thinned}tee name=frames frames. ! {clips} \
          frames. ! queue name=picture ! {picture}appsink name=pictures {timing} max-buffers={PICTURES_IN_FLIGHT}"
     )
 }
@@ -226,7 +236,7 @@ mod tests {
 
     fn described(source: &VideoSource, encoder: &Encoder, memory: Memory) -> String {
         let part = encoder_part(encoder, &config(), source.frames(&config()), memory);
-        live(source, &config(), &part, memory)
+        live(source, &config(), Some(&part), memory)
     }
 
     fn picture_branch(description: &str) -> &str {

@@ -22,6 +22,6 @@ pub fn sound(timing: Timing) -> String {
 
 /// What the pictures of a file lead into, upright, to the sinks `clips` and `pictures`.
 pub fn pictures(config: &VideoConfig, frames: Frames, encoder: &str, direction: Direction, timing: Timing) -> String {
-    let branches = branches(config, frames, encoder, timing);
+    let branches = branches(config, frames, Some(encoder), timing);
     format!("queue name=entrance ! videoconvert ! videoflip video-direction={} ! {branches}", direction.name())
 }

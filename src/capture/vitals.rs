@@ -1,12 +1,5 @@
 //! Whether a pipeline is alive: frames going in, frames coming out. PURE.
 
-#![warn(
-    clippy::disallowed_macros,
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "PURE, below an edge"
-)]
-
 use std::fmt;
 use std::time::Duration;
 

@@ -16,24 +16,26 @@ use uuid::Uuid;
 use super::camera::{self, Wanted};
 use super::encoder::{self, Encoder, Hardware};
 use super::gstreamer::{Desk, Stopped, Video, find_encoders, libcamera_cameras, trial_rate};
+use super::ladder::{Ladder, Memory, Remedy, Rung};
 use super::pipeline::{self, VideoSource};
 use super::run::Run;
 use super::stages::Outlets;
+use super::vitals::Trouble;
 use super::{Seen, SourceError, v4l};
 use crate::clock::Clock;
 use crate::config::VideoConfig;
-use crate::event::{Event, Part};
-use crate::limits::{HEARTBEAT_INTERVAL, STAGE_HANG};
+use crate::event::{Event, Fault, Part};
+use crate::limits::{HEARTBEAT_INTERVAL, PREFERRED_RETRY, STAGE_HANG};
 use crate::spool::{Recording, name};
-use crate::supervise::{Ladder, Memory, Remedy, Retry, Rung, Trouble};
+use crate::supervise::Retry;
 
 /// How the next pipeline is to be built.
 #[derive(Debug, Clone)]
 struct Plan {
     /// At a rate that can be held.
     config: VideoConfig,
-    /// The encoder, in the words of a pipeline.
-    encoder: String,
+    /// The encoder, in the words of a pipeline; without one there are no clips.
+    encoder: Option<String>,
     memory: Memory,
     /// What is said of it.
     said: String,
@@ -49,6 +51,8 @@ pub struct Watch {
     plan: Box<Planner>,
     run: Mutex<Run>,
     said: String,
+    /// The last trouble of an encoder.
+    encoder_trouble: String,
 }
 
 impl Watch {
@@ -60,7 +64,7 @@ impl Watch {
 
     fn by_plan(config: &VideoConfig, uid: Uuid, plan: Box<Planner>) -> Self {
         let (ladder, run, said) = (Ladder::default(), Mutex::new(Run::new(uid)), String::new());
-        Self { config: config.clone(), ladder, plan, run, said }
+        Self { config: config.clone(), ladder, plan, run, said, encoder_trouble: String::new() }
     }
 
     /// Records from the camera until that fails or the stage is told to stop.
@@ -69,24 +73,67 @@ impl Watch {
     /// When it fails, with what is to be done about it.
     pub fn record(&mut self, outlets: &Outlets) -> Result<(), Retry> {
         let source = find_camera(&self.config)?;
-        let plan = (self.plan)(&source, &self.config, self.ladder.rung())?;
+        let rung = self.ladder.rung(outlets.clock.monotonic());
+        let plan = match (self.plan)(&source, &self.config, rung) {
+            Ok(plan) => plan,
+            // There is no encoder, or none that could be tried.
+            Err(error) => return Err(self.after(&source, Trouble::Encoder(error.0), None, false, outlets)),
+        };
         if self.said != plan.said {
             log::info!("camera: {source}; encoder: {}", plan.said);
             self.said.clone_from(&plan.said);
         }
         let clock = Arc::clone(&outlets.clock);
-        let opened = Video::open(&source, &plan.config, &plan.encoder, plan.memory, clock);
+        let opened = Video::open(&source, &plan.config, plan.encoder.as_deref(), plan.memory, clock);
         let opened = opened.map_err(|trouble| Stopped { trouble, ran: None });
-        let (trouble, ran) = match opened.and_then(|video| self.see(&video, outlets)) {
-            Err(Stopped { trouble, ran }) => (trouble, ran),
-            Ok(_) if outlets.stop.load(Ordering::Relaxed) => return Ok(()),
+        let is_shared = plan.memory == Memory::Shared;
+        match opened.and_then(|video| self.see(&video, outlets)) {
+            Err(Stopped { trouble, ran }) => Err(self.after(&source, trouble, ran, is_shared, outlets)),
+            Ok(_) if outlets.stop.load(Ordering::Relaxed) => Ok(()),
+            Ok(_) if self.climbs(outlets) => Err(Retry::AtOnce("the best encoder is tried again".into())),
             // Unplugged, a camera may end its pipeline as a film would. What it gave before is no reason not to share again.
-            Ok(_) => (Trouble::Camera("the pictures have ended".into()), Some(Duration::ZERO)),
-        };
-        match self.ladder.after(&trouble, ran, plan.memory == Memory::Shared) {
-            Remedy::Rebuild => Err(Retry::AtOnce(format!("{trouble}; trying again"))),
-            Remedy::TellAndWait => Err(failed(&source, &trouble).into()),
+            Ok(_) => {
+                let ended = Trouble::Camera("the pictures have ended".into());
+                Err(self.after(&source, ended, Some(Duration::ZERO), is_shared, outlets))
+            }
         }
+    }
+
+    /// What becomes of a trouble, after a pipeline gave frames for `ran`.
+    fn after(
+        &mut self,
+        source: &VideoSource,
+        trouble: Trouble,
+        ran: Option<Duration>,
+        is_shared: bool,
+        outlets: &Outlets,
+    ) -> Retry {
+        if let Trouble::Encoder(text) = &trouble {
+            self.encoder_trouble.clone_from(text);
+        }
+        match self.ladder.after(&trouble, ran, is_shared, outlets.clock.monotonic()) {
+            Remedy::Rebuild => Retry::AtOnce(format!("{trouble}; trying again")),
+            Remedy::TellAndWait => failed(source, &trouble).into(),
+        }
+    }
+
+    /// Whether a better encoder than the one in use is to be tried again.
+    fn climbs(&self, outlets: &Outlets) -> bool {
+        self.ladder.climbs_at().is_some_and(|at| outlets.clock.monotonic() >= at)
+    }
+
+    /// What is told when pictures come: where there are no clips, that is a fault.
+    fn state(&self) -> Event {
+        if !self.ladder.is_without_clips() {
+            return Event::Recording(Part::Camera);
+        }
+        let text = format!(
+            "no clips: pictures cannot be encoded, neither in hardware nor in software: {}; a smaller --width and --height or a \
+             lower --frame_rate may help. Pictures go on, and the encoder is tried again every {} minutes",
+            self.encoder_trouble,
+            PREFERRED_RETRY.as_secs() / 60
+        );
+        Event::Fault(Fault::new(Part::Camera, text))
     }
 
     /// Records what a pipeline gives; says whether that was anything.
@@ -95,6 +142,7 @@ impl Watch {
     /// When it fails.
     pub fn see(&self, video: &Video, outlets: &Outlets) -> Result<bool, Stopped> {
         let told = AtomicBool::new(false);
+        let (state, climbs_at) = (self.state(), self.ladder.climbs_at());
         // The two appsinks are taken from by two threads, and a channel's sender is not shared between threads.
         let keep = Mutex::new(outlets.keep.clone());
         let heartbeat = Mutex::new(Duration::ZERO);
@@ -104,7 +152,7 @@ impl Watch {
             clip_file: &|uid, start| outlets.scratch.join(name::unfinished_clip(uid, start)),
             tell: &|seen: Seen| {
                 if !told.swap(true, Ordering::Relaxed) {
-                    (outlets.tell)(Event::Recording(Part::Camera));
+                    (outlets.tell)(state.clone());
                 }
                 // Waits for room: what is seen is held up, and at last lost by the source, only when the disk stands
                 // still. The keeper outlives the stages; without it there is nothing to keep for.
@@ -118,7 +166,9 @@ impl Watch {
                     (outlets.tell)(Event::Alive { part: Part::Camera, within: STAGE_HANG });
                 }
             },
-            stop: &outlets.stop,
+            is_over: &|| {
+                outlets.stop.load(Ordering::Relaxed) || climbs_at.is_some_and(|at| outlets.clock.monotonic() >= at)
+            },
         })?;
         Ok(told.load(Ordering::Relaxed))
     }
@@ -199,9 +249,13 @@ fn plan(source: &VideoSource, config: &VideoConfig, rung: Rung, clock: &dyn Cloc
             let said = format!("{encoder}; at {frame_rate} frames a second, of {measured:.0} that it can");
             (encoder, Memory::Copied, VideoConfig { frame_rate, ..config.clone() }, said)
         }
+        Rung::PicturesOnly => {
+            let (config, said) = (config.clone(), "none: there are pictures, and no clips".into());
+            return Ok(Plan { config, encoder: None, memory: Memory::Copied, said });
+        }
     };
     let part = pipeline::encoder_part(&encoder, &config, source.frames(&config), memory);
-    Ok(Plan { config, encoder: part, memory, said })
+    Ok(Plan { config, encoder: Some(part), memory, said })
 }
 
 #[cfg(test)]

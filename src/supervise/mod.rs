@@ -8,10 +8,8 @@
     reason = "EDGE: threads, and waits"
 )]
 
-mod ladder;
 mod liveness;
 pub mod systemd;
-mod vitals;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -20,9 +18,7 @@ use std::time::Duration;
 use crate::event::{Event, Fault, Part};
 use crate::limits::{DEVICE_RETRY, STAGE_HANG, STATUS_TICK};
 
-pub use ladder::{Ladder, Memory, Remedy, Rung};
 pub use liveness::Liveness;
-pub use vitals::{Trouble, Vitals};
 
 /// Starts a thread that `top -H` and a debugger show by this name.
 pub fn named(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {

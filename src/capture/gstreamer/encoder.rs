@@ -10,11 +10,11 @@ use gstreamer as gst;
 use super::Pipeline;
 use crate::capture::SourceError;
 use crate::capture::encoder::{Encoder, Found, Software, V4l2Encoder};
+use crate::capture::ladder::Memory;
 use crate::capture::pipeline::{self, Frames};
 use crate::capture::v4l;
 use crate::clock::Clock;
 use crate::config::VideoConfig;
-use crate::supervise::Memory;
 
 /// A second's worth and more: an encoder's first frames are slower than the rest.
 const TRIAL_FRAMES: u32 = 48;

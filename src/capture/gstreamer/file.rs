@@ -16,6 +16,7 @@ use super::video::{Taps, Video};
 use super::{appsink, running_time};
 use crate::capture::channels::Mixer;
 use crate::capture::encoder::Encoder;
+use crate::capture::ladder::Memory;
 use crate::capture::orientation::Direction;
 use crate::capture::pipeline::{self, Frames, Timing};
 use crate::capture::replay;
@@ -28,7 +29,6 @@ use crate::config::VideoConfig;
 use crate::event::{Fault, Part};
 use crate::limits::{FILE_SILENT, FILE_STALL, FILE_TRIES};
 use crate::segment::SoundChunk;
-use crate::supervise::Memory;
 
 /// How fast a file is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,7 +28,7 @@ pub use libcamera::cameras as libcamera_cameras;
 pub use video::{Desk, Stopped, Video, snapshot};
 
 use super::SourceError;
-use crate::supervise::Trouble;
+use crate::capture::vitals::Trouble;
 
 /// Must be called before anything else here.
 ///

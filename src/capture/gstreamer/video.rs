@@ -26,15 +26,16 @@ use super::decoder::Patience;
 use super::file::Reading;
 use super::{Pipeline, appsink, running_time};
 use crate::capture::jpeg;
+use crate::capture::ladder::Memory;
 use crate::capture::pipeline::{self, VideoSource};
 use crate::capture::run::Run;
 use crate::capture::schedule::{Clips, Cut, KeyFrames, Pictures, frame_length};
 use crate::capture::timeline::Timeline;
+use crate::capture::vitals::{Trouble, Vitals};
 use crate::capture::{Seen, SourceError};
 use crate::clock::{Clock, signed};
 use crate::config::VideoConfig;
 use crate::limits::CAMERA_SETTLE;
-use crate::supervise::{Memory, Trouble, Vitals};
 
 /// How long one wait for a frame lasts at most, so that errors and a stop are noticed.
 const LONGEST_WAIT: gst::ClockTime = gst::ClockTime::from_mseconds(250);
@@ -87,8 +88,8 @@ pub struct Desk<'a> {
     pub tell: &'a (dyn Fn(Seen) + Sync),
     /// Told of each encoded frame.
     pub alive: &'a (dyn Fn() + Sync),
-    /// Ends the recording.
-    pub stop: &'a AtomicBool,
+    /// Whether the recording is to end.
+    pub is_over: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Why a recording ended that was not told to.
@@ -101,14 +102,15 @@ pub struct Stopped {
 }
 
 impl Video {
-    /// Opens a live source and starts it. `encoder` is what [`pipeline::encoder_part`] says of an encoder.
+    /// Opens a live source and starts it. `encoder` is what [`pipeline::encoder_part`] says of an encoder; without one there are no
+    /// clips.
     ///
     /// # Errors
     /// When the camera cannot be opened or the pipeline cannot be built.
     pub fn open(
         source: &VideoSource,
         config: &VideoConfig,
-        encoder: &str,
+        encoder: Option<&str>,
         memory: Memory,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Trouble> {
@@ -237,7 +239,7 @@ impl Video {
         let (mut first, mut last, mut until) = (None, Duration::ZERO, Duration::ZERO);
         let (mut vitals, mut patience) = (Vitals::default(), Patience::default());
         let result = loop {
-            if desk.stop.load(Ordering::Relaxed) {
+            if (desk.is_over)() {
                 break Ok(());
             }
             let Some(sample) = self.next_encoded() else {
@@ -254,6 +256,11 @@ impl Video {
             else {
                 continue;
             };
+            first.get_or_insert(running);
+            if !caps.structure(0).is_some_and(is_encoded) {
+                until = running;
+                continue;
+            }
             let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             let cut = schedule.on_frame(running, is_key, &self.taps.timeline.lock().expect("no panic while held"));
             if cut == Cut::Begin {
@@ -274,7 +281,6 @@ impl Video {
             // A still picture has none, or next to none.
             let length = buffer.duration().filter(|length| *length >= gst::ClockTime::MSECOND);
             until = running + length.map_or(frame_length(self.config.frame_rate), Duration::from);
-            first.get_or_insert(running);
             last = running;
         };
         self.close(open, last..until, &schedule, desk);
@@ -382,6 +388,10 @@ pub(super) fn sink_pad(element: &gst::Element) -> Result<gst::Pad, SourceError> 
 enum Keep {
     Yes,
     No,
+}
+
+fn is_encoded(caps: &gst::StructureRef) -> bool {
+    caps.name() == "video/x-h264"
 }
 
 fn is_jpeg(caps: &gst::StructureRef) -> bool {

@@ -1,3 +1,4 @@
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ fn small() -> VideoConfig {
 /// What came of watching until `enough` clips were recorded or a fault was told.
 struct Came {
     clips: Vec<Seen>,
+    pictures: usize,
     faults: Vec<String>,
     /// The rungs that were tried, in order.
     rungs: Vec<Rung>,
@@ -36,6 +38,16 @@ struct Came {
 
 /// Watches with an encoder that `fault` makes a bad one on the rungs it says so of.
 fn watch(enough: usize, fault: impl Fn(Rung) -> Option<&'static str> + Send + 'static) -> Came {
+    watch_by(Arc::new(SystemClock), enough, fault, |_, faults| faults > 0)
+}
+
+/// The same until `is_over`, by the numbers of pictures and faults; by a clock.
+fn watch_by(
+    clock: Arc<dyn Clock>,
+    enough: usize,
+    fault: impl Fn(Rung) -> Option<&'static str> + Send + 'static,
+    is_over: impl Fn(usize, usize) -> bool,
+) -> Came {
     crate::capture::gstreamer::init().expect("GStreamer");
     let folder = tempfile::tempdir().expect("a folder");
     let (keep, kept) = sync_channel(64);
@@ -52,12 +64,13 @@ fn watch(enough: usize, fault: impl Fn(Rung) -> Option<&'static str> + Send + 's
         uid: Uuid::nil(),
         stop: Arc::clone(&stop),
         scratch: folder.path().into(),
-        clock: Arc::new(SystemClock),
+        clock,
     };
     let plan = move |_: &VideoSource, config: &VideoConfig, rung: Rung| {
         tried.send(rung).expect("the test listens");
         let bad = fault(rung).map_or_else(String::new, |bad| format!(" ! {bad}"));
-        let (encoder, config) = (format!("{GOOD}{bad}"), config.clone());
+        let encoder = (rung != Rung::PicturesOnly).then(|| format!("{GOOD}{bad}"));
+        let config = config.clone();
         Ok(Plan { config, encoder, memory: Memory::Copied, said: String::new() })
     };
     let mut watch = Watch::by_plan(&small(), Uuid::nil(), Box::new(plan));
@@ -67,13 +80,13 @@ fn watch(enough: usize, fault: impl Fn(Rung) -> Option<&'static str> + Send + 's
         let stop = Arc::clone(&outlets.stop);
         record(Part::Camera, OnFailure::TryAgain, &stop, &*tell, || watch.record(&outlets));
     });
-    let (mut clips, mut told) = (Vec::new(), Vec::new());
-    while clips.len() < enough && told.is_empty() && began.elapsed() < Duration::from_secs(40) {
-        let next = kept.recv_timeout(Duration::from_millis(100));
-        clips.extend(next.ok().and_then(|recording| match recording {
-            Recording::Seen(seen @ Seen::Clip { .. }) => Some(seen),
-            _ => None,
-        }));
+    let (mut clips, mut pictures, mut told) = (Vec::new(), 0, Vec::new());
+    while clips.len() < enough && !is_over(pictures, told.len()) && began.elapsed() < Duration::from_secs(40) {
+        match kept.recv_timeout(Duration::from_millis(100)) {
+            Ok(Recording::Seen(seen @ Seen::Clip { .. })) => clips.push(seen),
+            Ok(Recording::Seen(Seen::Picture { .. })) => pictures += 1,
+            _ => {}
+        }
         told.extend(faults.try_iter());
     }
     let took = began.elapsed();
@@ -82,7 +95,7 @@ fn watch(enough: usize, fault: impl Fn(Rung) -> Option<&'static str> + Send + 's
     let drain = drained(kept);
     stage.join().expect("the stage ends");
     drain.join().expect("nothing is left");
-    Came { clips, faults: told, rungs: rungs.try_iter().collect(), took }
+    Came { clips, pictures, faults: told, rungs: rungs.try_iter().collect(), took }
 }
 
 fn is_preferred(rung: Rung) -> bool {
@@ -140,9 +153,56 @@ fn a_camera_that_ends_as_a_film_would_is_told_and_waited_for() {
 }
 
 #[test]
-fn when_software_fails_too_it_is_told_what_to_do() {
-    let came = watch(1_000, |_| Some(ERRS));
-    assert_eq!(came.faults.len(), 1, "{:?}", came.faults);
-    assert!(came.faults[0].contains("identity") || came.faults[0].contains("error"), "{:?}", came.faults);
-    assert_eq!(came.rungs.len(), 3);
+fn when_software_fails_too_pictures_go_on_and_it_is_told_what_to_do() {
+    let fails = |rung| (rung != Rung::PicturesOnly).then_some(SWALLOWS);
+    let came = watch_by(Arc::new(SystemClock), 1_000, fails, |pictures, faults| faults > 0 && pictures >= 12);
+    assert_eq!((came.clips.len(), came.faults.len()), (0, 1), "{:?}", came.faults);
+    assert!(came.faults[0].contains("no clips") && came.faults[0].contains("--frame_rate"), "{:?}", came.faults);
+    assert!(came.pictures >= 12, "the last rungs gave one a second: {:?}", came.rungs);
+    assert_eq!(came.rungs.len(), 4, "{:?}", came.rungs);
+}
+
+/// A clock whose monotonic time jumps ahead when it has been asked for often enough: ten minutes pass in a moment.
+struct Hasty {
+    asked: AtomicU64,
+}
+
+impl Clock for Hasty {
+    fn now(&self) -> jiff::Timestamp {
+        SystemClock.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        let jumps = self.asked.fetch_add(1, Ordering::Relaxed) / 100;
+        SystemClock.monotonic() + PREFERRED_RETRY * jumps as u32
+    }
+
+    fn boottime(&self) -> Duration {
+        SystemClock.boottime()
+    }
+
+    fn boot(&self) -> Uuid {
+        SystemClock.boot()
+    }
+
+    fn is_set(&self) -> bool {
+        true
+    }
+
+    fn wall_minus_monotonic(&self) -> jiff::SignedDuration {
+        SystemClock.wall_minus_monotonic()
+    }
+}
+
+#[test]
+fn an_encoder_that_comes_back_is_taken_again_after_some_minutes() {
+    // The hardware errs, is rebuilt, errs again, and is well when it is tried the third time.
+    let tried = AtomicU64::new(0);
+    let fails = move |rung| (is_preferred(rung) && tried.fetch_add(1, Ordering::Relaxed) < 2).then_some(ERRS);
+    let came = watch_by(Arc::new(Hasty { asked: AtomicU64::new(0) }), 12, fails, |_, faults| faults > 0);
+    assert_eq!(came.faults, Vec::<String>::new());
+    let [first, second, lower, again] = came.rungs[..4] else { panic!("{:?}", came.rungs) };
+    assert!(is_preferred(first) && is_preferred(second), "{:?}", came.rungs);
+    assert_eq!(lower, Rung::Reduced);
+    assert!(matches!(again, Rung::Preferred { rebuilt: true, .. }), "{:?}", came.rungs);
 }

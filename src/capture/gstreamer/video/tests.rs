@@ -32,7 +32,7 @@ fn seen(video: &Video, folder: &std::path::Path, length: Duration) -> Vec<Seen> 
             stop.fetch_or(began.elapsed() >= length, Ordering::Relaxed);
         },
         alive: &|| {},
-        stop: &stop,
+        is_over: &|| stop.load(Ordering::Relaxed),
     };
     video.record(&desk).expect("it records");
     seen.into_inner().expect("no panic")
@@ -49,7 +49,7 @@ fn a_camera_that_gives_jpeg_has_its_own_bytes_kept_and_every_other_frame_thinned
     let pipeline = Pipeline::parse(&format!(
         "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=160,height=120,framerate=24/1 \
          ! jpegenc quality=40 ! identity name=camera ! {}",
-        pipeline::branches(&config, frames, &part, pipeline::Timing::AtOnce)
+        pipeline::branches(&config, frames, Some(&part), pipeline::Timing::AtOnce)
     ))
     .expect("it is built");
     let given = Arc::new(Mutex::new(HashSet::new()));
@@ -86,7 +86,7 @@ fn only_the_frames_that_become_pictures_reach_the_jpeg_encoder() {
     let frames = VideoSource::Test.frames(&config);
     let part = pipeline::encoder_part(&encoder, &config, frames, Memory::Copied);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let video = Video::open(&VideoSource::Test, &config, &part, Memory::Copied, clock).expect("it opens");
+    let video = Video::open(&VideoSource::Test, &config, Some(&part), Memory::Copied, clock).expect("it opens");
     let Origin::Live(pipeline) = &video.origin else { panic!("a live one") };
     let jpeg = pipeline
         .0
@@ -134,7 +134,7 @@ fn a_clock_that_is_set_back_ends_the_clip_and_no_name_comes_twice() {
     let part = pipeline::encoder_part(&encoder, &config, VideoSource::Test.frames(&config), Memory::Copied);
     let clock = Arc::new(SetClock(0.into()));
     let seen_by: Arc<dyn Clock> = Arc::<SetClock>::clone(&clock);
-    let video = Video::open(&VideoSource::Test, &config, &part, Memory::Copied, seen_by).expect("it opens");
+    let video = Video::open(&VideoSource::Test, &config, Some(&part), Memory::Copied, seen_by).expect("it opens");
     let folder = tempfile::tempdir().expect("a folder");
     let setter = thread::spawn(move || {
         thread::sleep(Duration::from_millis(3_300));
@@ -181,7 +181,7 @@ fn a_camera_that_is_not_there_is_the_cameras_trouble() {
     let source = VideoSource::Camera { device: "/dev/video-that-is-not-there".into(), format };
     let part = "videoconvert ! video/x-raw,format=I420 ! x264enc name=encoder";
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let opened = Video::open(&source, &config(12), part, Memory::Copied, clock);
+    let opened = Video::open(&source, &config(12), Some(part), Memory::Copied, clock);
     assert!(
         matches!(&opened, Err(Trouble::Camera(text)) if text.contains("/dev/video-that-is-not-there")),
         "{opened:?}"
@@ -212,7 +212,8 @@ mod needs_v4l2h264enc {
         let encoder = hardware("v4l2h264enc");
         let frames = VideoSource::Test.frames(&config(12));
         let part = pipeline::encoder_part(&encoder, &config(12), frames, Memory::Copied);
-        Pipeline::parse(&pipeline::live(&VideoSource::Test, &config(12), &part, Memory::Copied)).expect("it is built");
+        Pipeline::parse(&pipeline::live(&VideoSource::Test, &config(12), Some(&part), Memory::Copied))
+            .expect("it is built");
     }
 }
 
