@@ -72,7 +72,7 @@ pub struct Job {
 pub struct Summary {
     /// The counts.
     pub progress: Progress,
-    /// What still waits in the spool, by kind.
+    /// What still waits in the spool to be sent, by kind.
     pub waiting: Vec<(Kind, usize)>,
     /// Whether a signal ended it.
     pub stopped: bool,
@@ -165,7 +165,8 @@ pub fn run(mut job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Re
     systemd::stopping();
     view.take_in(&reports);
     view.finish();
-    let waiting = Kind::ALL.map(|kind| (kind, spool.waiting(kind))).into();
+    let unsent = |kind| spool.waiting(kind).saturating_sub(view.progress.second_looks(kind) as usize);
+    let waiting = Kind::ALL.map(|kind| (kind, unsent(kind))).into();
     let sources = [Part::Microphone, Part::Camera].iter().filter(|_| matches!(job.source, Source::File { .. }));
     let missed = sources.filter_map(|part| view.progress.faults().get(part).cloned()).collect();
     Ok(Summary { progress: view.progress, waiting, stopped: stop.load(Ordering::Relaxed), missed })

@@ -153,7 +153,7 @@ impl Stages {
             Phase::Draining { since, .. }
                 if told
                     || self.upload.is_none()
-                    || view.spool.is_empty()
+                    || view.is_all_sent()
                     || view.needs_person()
                     || now >= since + DRAIN_TIMEOUT =>
             {

@@ -160,6 +160,11 @@ impl View {
         [Part::Token, Part::Home].iter().any(|part| self.progress.faults().contains_key(part))
     }
 
+    /// Whether everything in the spool is sent.
+    pub fn is_all_sent(&self) -> bool {
+        Kind::ALL.iter().all(|kind| self.spool.waiting(*kind) as u64 <= self.progress.second_looks(*kind))
+    }
+
     pub fn delivered(&self) -> u64 {
         Kind::ALL.iter().map(|kind| self.progress.tally(*kind).delivered).sum()
     }

@@ -44,7 +44,7 @@ mod tls;
 mod volume;
 pub mod worker;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::event::{Event, Fault, Part};
@@ -178,6 +178,8 @@ pub struct Uploader {
     /// Deliveries that made way for another, or whose progress could not be recorded, go on where they were.
     paused: VecDeque<Delivery>,
     complaints: Complaints,
+    /// Of these everything is sent; whether there is a second row is looked at once more.
+    sent: BTreeSet<ItemName>,
 }
 
 impl Uploader {
@@ -200,6 +202,7 @@ impl Uploader {
             passed_over: Kinds::default(),
             paused: VecDeque::new(),
             complaints: Complaints::default(),
+            sent: BTreeSet::new(),
         }
     }
 
@@ -361,7 +364,13 @@ impl Uploader {
         {
             self.complaints.forget(&name);
             match then {
-                Then::Later(wait) => self.put_back(&name, PutBack::Later(wait)),
+                Then::Later(wait) => {
+                    self.put_back(&name, PutBack::Later(wait));
+                    if self.sent.insert(name) {
+                        events.push(Event::Sent(kind));
+                    }
+                }
+                Then::Over if self.sent.remove(&name) => events.push(Event::LookedAt(kind)),
                 Then::Over => events.push(Event::Delivered(kind)),
                 Then::GoOn => {}
             }
@@ -375,6 +384,7 @@ impl Uploader {
         self.complaints.note_set_aside(&answer, now);
         self.complaints.forget(&name);
         let mut events = self.written();
+        events.extend(self.sent.remove(&name).then(|| Event::LookedAt(name.kind())));
         events.push(Event::Refused(name.kind()));
         events
     }

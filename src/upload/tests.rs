@@ -453,6 +453,18 @@ fn a_delivery_that_makes_way_for_speech_goes_on_where_it_was_without_asking() {
 }
 
 #[test]
+fn an_item_that_is_looked_at_once_more_counts_as_delivered_once() {
+    let mut uploader = ready();
+    take(&mut uploader, Kind::Clip, Step::Uploaded);
+    let (_, events) = deliver(&mut uploader, &[7]);
+    assert!(events.contains(&Event::Sent(Kind::Clip)), "{events:?}");
+    assert_eq!(put_back(&mut uploader), PutBack::Later(ROW_LATE));
+    take(&mut uploader, Kind::Clip, Step::Sent);
+    let (_, events) = deliver(&mut uploader, &[7]);
+    assert!(events.contains(&Event::LookedAt(Kind::Clip)) && !events.contains(&Event::Delivered(Kind::Clip)));
+}
+
+#[test]
 fn an_utterance_whose_row_is_gone_gets_one_before_its_task_and_only_one() {
     use Stage::{FindRows, PostRow, PostTask, Record};
     let mut uploader = ready();

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -198,6 +199,17 @@ fn a_replay_outlasts_a_fault_of_the_storage_that_passes() {
     fs::write(share.join(".listener-volume"), "").expect("writable");
     lines.for_each(drop);
     assert!(replay.wait().expect("it ends").success(), "all was delivered once the share was there");
+}
+
+#[test]
+fn what_is_only_to_be_looked_at_once_more_does_not_hold_up_the_end() {
+    let (api, data_dir) = (DemoApi::start(&["--late_every", "2", "--late_ms", "500"]), tempdir().expect("a folder"));
+    let began = Instant::now();
+    let output = record(&api, data_dir.path(), &[]);
+    assert!(output.status.success() && !said(&output).contains("not all is delivered"), "{}", said(&output));
+    // Half the rows are asked for after five seconds; after two minutes they would be once more.
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert!(waiting(data_dir.path(), "clips") + waiting(data_dir.path(), "utterances") > 0, "some are looked at again");
 }
 
 #[test]
