@@ -2,8 +2,8 @@
 
 import statistics
 
-# Long enough for the longest pattern to come round twice: seven blinks, then a pause.
-WATCH_S = 14
+# Long enough for the longest pattern to come round twice: eight blinks, then a pause.
+WATCH_S = 16
 # Longer than an LED is dark within a pattern (1 s), shorter than any pattern's pause (1.55 s).
 PAUSE_S = 1.3
 # Between the flash of 150 ms and the blink of 300 ms.

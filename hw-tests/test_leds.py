@@ -14,7 +14,7 @@ PATTERNS = {
     "a flash every 3 s": [150, 2850],
     "fast blink": [125, 125],
     "flicker": [50, 100, 50, 50, 150, 100, 50, 150],
-    **{f"{count} blinks, pause": [300, 300] * (count - 1) + [300, 1800] for count in range(2, 8)},
+    **{f"{count} blinks, pause": [300, 300] * (count - 1) + [300, 1800] for count in range(2, 9)},
 }
 
 
