@@ -28,12 +28,8 @@ pub enum Event {
     Recording(Part),
     /// An item is complete and durable in the spool.
     Recorded(Kind),
-    /// The API has confirmed an item's last step, and the item has left the spool.
+    /// The API has confirmed an item's last step. The item may stay in the spool to be checked for a second row.
     Delivered(Kind),
-    /// Everything of an item is sent and confirmed; whether there is a second row of it is looked at once more.
-    Sent(Kind),
-    /// There is no second row of such an item, and it has left the spool.
-    LookedAt(Kind),
     /// The API will never take this item; it was set aside.
     Refused(Kind),
     /// An item could not be kept.
@@ -155,9 +151,6 @@ pub struct Progress {
     tallies: BTreeMap<Kind, Tally>,
     faults: BTreeMap<Part, String>,
     recording: BTreeSet<Part>,
-    /// Of those that are delivered, how many are in the spool still, to be looked at once more.
-    #[serde(default)]
-    second_looks: BTreeMap<Kind, u64>,
     /// From the end of speech to the task's acceptance.
     pub answers: Histogram,
     /// What counts as speech, and which setting says so.
@@ -197,14 +190,6 @@ impl Progress {
             }
             Event::Recorded(kind) => self.tally_mut(*kind).recorded += 1,
             Event::Delivered(kind) => self.tally_mut(*kind).delivered += 1,
-            Event::Sent(kind) => {
-                self.tally_mut(*kind).delivered += 1;
-                *self.second_looks.entry(*kind).or_default() += 1;
-            }
-            Event::LookedAt(kind) => {
-                let looks = self.second_looks.entry(*kind).or_default();
-                *looks = looks.saturating_sub(1);
-            }
             Event::Refused(kind) => self.tally_mut(*kind).refused += 1,
             Event::Dropped(kind) => self.tally_mut(*kind).dropped += 1,
             Event::TaskAccepted { since_end } => self.answers.add(*since_end),
@@ -246,11 +231,6 @@ impl Progress {
     /// The counts of one kind.
     pub fn tally(&self, kind: Kind) -> Tally {
         self.tallies.get(&kind).copied().unwrap_or_default()
-    }
-
-    /// How many of a kind are delivered and in the spool still.
-    pub fn second_looks(&self, kind: Kind) -> u64 {
-        self.second_looks.get(&kind).copied().unwrap_or_default()
     }
 
     /// Whether this source delivers.

@@ -35,6 +35,10 @@ pub const MAX_TOP_ENTRIES: usize = 10_000;
 /// Looking at a stick: one that spins up or is full takes a second or two, and a person waits at the LEDs.
 pub const STICK_READ_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Looking at the boot partition: nobody pulls it out, and while the system starts everything reads from the same card. 14 s were
+/// seen on an emulated Pi.
+pub const BOOT_READ_PATIENCE: Duration = Duration::from_secs(30);
+
 /// Leaving the answer on it; both together stay under the ten seconds in which a person is to see something.
 pub const STICK_WRITE_PATIENCE: Duration = Duration::from_secs(4);
 
@@ -305,6 +309,9 @@ pub const ENCODER_STALL: Duration = Duration::from_secs(3);
 
 /// A pipeline that ran for this long was well: what stops it then is no part of the trouble before.
 pub const ENCODER_STEADY: Duration = Duration::from_secs(600);
+
+/// So many frames of a camera in a row without an end are no accident: it never sends one. Some seconds' worth.
+pub const ENDLESS_FRAMES: u32 = 90;
 
 /// From an encoder that is only the second best, or none, the best is tried again after this long: it costs some seconds of pictures
 /// where it fails again, 1 % of them.

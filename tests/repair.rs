@@ -74,9 +74,57 @@ fn a_file_system_on_a_card_that_is_smaller_is_not_wiped_and_is_told() {
     file.set_len(LENGTH_BYTES / 100 * 94 / BLOCK_BYTES * BLOCK_BYTES).expect("writable");
     let output = repair(&image);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("left as it is: copy what you need"), "{}", said(&output));
+    assert!(said(&output).contains("not formatted: copy what you need"), "{}", said(&output));
     file.set_len(LENGTH_BYTES).expect("writable");
     assert_eq!(settings(&image), "home_id = 3", "on the card that it came from");
+}
+
+/// A partition that held a file system of other blocks before, and is a little shorter than it is said to be.
+#[test]
+fn what_an_earlier_file_system_has_left_is_not_taken_for_the_one_that_is_there() {
+    let (_folder, image) = data_partition();
+    let path = image.to_str().expect("text");
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "1024", path]);
+    let tree = image.with_file_name("tree");
+    let tree = tree.to_str().expect("text");
+    tool("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "4096", "-E", "nodiscard", "-d", tree, path]);
+    let file = File::options().write(true).open(&image).expect("writable");
+    file.set_len(LENGTH_BYTES / 100 * 94 / BLOCK_BYTES * BLOCK_BYTES).expect("writable");
+    assert_eq!(repair(&image).status.code(), Some(1));
+    file.set_len(LENGTH_BYTES).expect("writable");
+    assert_eq!(settings(&image), "home_id = 3");
+}
+
+fn uuid(image: &str) -> String {
+    let said = tool("dumpe2fs", &["-h", image]);
+    said.lines().find(|line| line.starts_with("Filesystem UUID")).expect("it has one").to_owned()
+}
+
+#[test]
+fn what_can_be_read_is_not_formatted_whatever_it_is() {
+    let (_folder, image) = data_partition();
+    let (path, tree) = (image.to_str().expect("text"), image.with_file_name("tree"));
+    let tree = tree.to_str().expect("text");
+    let file = File::options().write(true).open(&image).expect("writable");
+    for options in [&["-g", "8192"][..], &["-O", "bigalloc"], &["-b", "1024"]] {
+        let all = [&["-q", "-F", "-t", "ext4"], options, &["-d", tree, path]].concat();
+        tool("mke2fs", &all);
+        let made = uuid(path);
+        file.set_len(LENGTH_BYTES - 24 * MEBIBYTE).expect("writable");
+        let output = repair(&image);
+        assert!(!said(&output).contains("begins anew"), "{options:?}: {}", said(&output));
+        assert_eq!(uuid(path), made, "{options:?}: it is another file system");
+        file.set_len(LENGTH_BYTES).expect("writable");
+    }
+    tool("wipefs", &["-a", "-q", path]);
+    for block in COPIES {
+        overwrite(&image, block * BLOCK_BYTES, 4096);
+    }
+    overwrite(&image, 0, 400 * MEBIBYTE);
+    tool("mkswap", &["-q", path]);
+    let output = repair(&image);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("something else (swap)"), "{}", said(&output));
 }
 
 #[test]

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
+use crate::limits::ENDLESS_FRAMES;
+
 const START: [u8; 2] = [0xFF, 0xD8];
 const END: [u8; 2] = [0xFF, 0xD9];
 const HUFFMAN_TABLES: u8 = 0xC4;
@@ -15,14 +17,40 @@ const SCAN: u8 = 0xDA;
 
 /// The picture as a file: what stands behind its end taken off, tables put in. None: it is not whole.
 pub fn whole(frame: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let header = Header::of(frame).filter(|header| header.has_size && header.has_quantisation)?;
+    let header = Header::of(frame)?;
     // No byte of a scan looks like a marker (ISO/IEC 10918-1, B.1.1.5).
     let scan = frame[header.scan_at..].windows(END.len()).position(|pair| pair == END)? + END.len();
-    let frame = &frame[..header.scan_at + scan];
-    Some(match header.has_huffman {
-        true => frame.into(),
-        false => [&frame[..header.scan_at], &standard_tables(), &frame[header.scan_at..]].concat().into(),
-    })
+    Some(header.completed(&frame[..header.scan_at + scan]))
+}
+
+/// The same of a camera that never sends an end, as some do: whether this frame is cut off, nobody can tell.
+pub fn whole_without_end(frame: &[u8]) -> Option<Vec<u8>> {
+    let header = Header::of(frame)?;
+    Some([&header.completed(frame), &END[..]].concat())
+}
+
+/// The frames of one camera: whether it is one that never sends an end.
+#[derive(Debug, Default)]
+pub struct Jpegs {
+    /// In a row.
+    broken: u32,
+}
+
+impl Jpegs {
+    /// The picture of the next frame, if it is whole, or as whole as this camera's are.
+    pub fn take<'a>(&mut self, frame: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        if let Some(jpeg) = whole(frame) {
+            self.broken = 0;
+            return Some(jpeg);
+        }
+        self.broken = self.broken.saturating_add(1);
+        (self.broken >= ENDLESS_FRAMES).then(|| whole_without_end(frame))?.map(Cow::from)
+    }
+
+    /// Whether it has given nothing whole for so long that nothing is to be hoped for.
+    pub fn are_useless(&self) -> bool {
+        self.broken > ENDLESS_FRAMES
+    }
 }
 
 /// What stands before the scan.
@@ -35,7 +63,13 @@ struct Header {
 }
 
 impl Header {
-    /// Segment by segment: FF, its kind, its length with the two bytes of the length (ISO/IEC 10918-1, B.1).
+    /// A frame with this header, with the tables that it lacks.
+    fn completed<'a>(&self, frame: &'a [u8]) -> Cow<'a, [u8]> {
+        let (before, scan) = frame.split_at(self.scan_at);
+        if self.has_huffman { frame.into() } else { [before, &standard_tables(), scan].concat().into() }
+    }
+
+    /// That of a frame that has what only the camera knows: its size, and its quantisation. Segment by segment: FF, its kind, its length with the two bytes of the length (ISO/IEC 10918-1, B.1).
     fn of(frame: &[u8]) -> Option<Self> {
         let mut header = Self::default();
         let mut at = frame.starts_with(&START).then_some(START.len())?;
@@ -44,7 +78,10 @@ impl Header {
             match kind {
                 // More of the same byte may stand before a marker.
                 0xFF => at += 1,
-                SCAN => return Some(Self { scan_at: at, ..header }),
+                SCAN => {
+                    let is_good = header.has_size && header.has_quantisation;
+                    return is_good.then_some(Self { scan_at: at, ..header });
+                }
                 _ => {
                     let length = usize::from(u16::from_be_bytes(*rest.first_chunk()?));
                     if length < 2 || length > rest.len() {
@@ -182,6 +219,15 @@ mod tests {
             let padded = [with_tables(), vec![padding; 300]].concat();
             assert_eq!(whole(&padded).as_deref(), Some(&with_tables()[..]));
         }
+    }
+
+    #[test]
+    fn a_frame_of_a_camera_that_sends_no_end_gets_one_if_its_header_is_good() {
+        let frame = frame();
+        let endless = &frame[..frame.len() - END.len()];
+        assert_eq!(whole(endless), None);
+        assert_eq!(whole_without_end(endless).as_deref(), Some(&with_tables()[..]));
+        assert_eq!(whole_without_end(&endless[..60]), None);
     }
 
     #[test]

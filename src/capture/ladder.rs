@@ -39,7 +39,10 @@ pub enum Rung {
         rebuilt: bool,
     },
     /// An encoder in software, at a rate that this machine can hold.
-    Reduced,
+    Reduced {
+        /// It was in trouble not long ago, and was built anew.
+        rebuilt: bool,
+    },
     /// None: there are no clips, and the pictures go on.
     PicturesOnly,
 }
@@ -105,10 +108,12 @@ impl Ladder {
             }
             (Rung::Preferred { memory, .. }, Trouble::Encoder(_)) => {
                 self.climbs = Some((now + PREFERRED_RETRY, memory));
-                (Rung::Reduced, Remedy::Rebuild)
+                (Rung::Reduced { rebuilt: false }, Remedy::Rebuild)
             }
-            (Rung::Reduced, Trouble::Encoder(_)) if was_well => (Rung::Reduced, Remedy::Rebuild),
-            (Rung::Reduced, Trouble::Encoder(_)) => (Rung::PicturesOnly, Remedy::Rebuild),
+            (Rung::Reduced { rebuilt }, Trouble::Encoder(_)) if was_well || !rebuilt => {
+                (Rung::Reduced { rebuilt: true }, Remedy::Rebuild)
+            }
+            (Rung::Reduced { .. }, Trouble::Encoder(_)) => (Rung::PicturesOnly, Remedy::Rebuild),
             (Rung::PicturesOnly, Trouble::Encoder(_)) => (Rung::PicturesOnly, Remedy::TellAndWait),
         };
         self.rung = rung;
@@ -138,7 +143,9 @@ mod tests {
         assert_eq!(ladder.after(&stalled(), HOURS, true, NOW), Remedy::Rebuild);
         assert_eq!(ladder.rung(NOW), Rung::Preferred { memory: Memory::Shared, rebuilt: true });
         assert_eq!(ladder.after(&stalled(), A_MINUTE, true, NOW), Remedy::Rebuild);
-        assert_eq!(ladder.rung(NOW), Rung::Reduced);
+        assert_eq!(ladder.rung(NOW), Rung::Reduced { rebuilt: false });
+        assert_eq!(ladder.after(&stalled(), A_MINUTE, false, NOW), Remedy::Rebuild);
+        assert_eq!(ladder.rung(NOW), Rung::Reduced { rebuilt: true }, "one trouble in ten minutes may pass");
         assert_eq!(ladder.after(&stalled(), None, false, NOW), Remedy::Rebuild);
         assert_eq!(ladder.rung(NOW), Rung::PicturesOnly);
         assert_eq!(ladder.after(&unplugged(), A_MINUTE, false, NOW), Remedy::TellAndWait);
@@ -151,10 +158,12 @@ mod tests {
         let mut now = NOW;
         assert_eq!(ladder.climbs_at(), None);
         ladder.after(&stalled(), A_MINUTE, true, now);
-        for lower in [Rung::Reduced, Rung::PicturesOnly].into_iter().cycle().take(100) {
+        for lower in [Rung::Reduced { rebuilt: false }, Rung::PicturesOnly].into_iter().cycle().take(100) {
             ladder.after(&stalled(), None, false, now);
             if lower == Rung::PicturesOnly {
-                ladder.after(&stalled(), None, false, now);
+                for _ in 0..2 {
+                    ladder.after(&stalled(), None, false, now);
+                }
             }
             assert_eq!(ladder.rung(now), lower);
             let at = ladder.climbs_at().expect("it climbs");

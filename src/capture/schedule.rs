@@ -93,7 +93,7 @@ impl Clips {
         let stretch_end = (i128::from(slot(start, self.length_s)) + 1) * length;
         let end = start + signed(until.saturating_sub(from));
         let stretch_end = Timestamp::from_nanosecond(stretch_end).unwrap_or(end);
-        let goes_on = start + signed(last.saturating_sub(from)) >= stretch_end;
+        let goes_on = slot(timeline.wall(last), self.length_s) != slot(start, self.length_s);
         (start, if goes_on { end } else { end.min(stretch_end) })
     }
 }

@@ -53,6 +53,8 @@ pub struct Watch {
     said: String,
     /// The last trouble of an encoder.
     encoder_trouble: String,
+    /// It was told that there are no clips; only a clip takes that back.
+    is_without_clips: AtomicBool,
 }
 
 impl Watch {
@@ -64,7 +66,15 @@ impl Watch {
 
     fn by_plan(config: &VideoConfig, uid: Uuid, plan: Box<Planner>) -> Self {
         let (ladder, run, said) = (Ladder::default(), Mutex::new(Run::new(uid)), String::new());
-        Self { config: config.clone(), ladder, plan, run, said, encoder_trouble: String::new() }
+        Self {
+            config: config.clone(),
+            ladder,
+            plan,
+            run,
+            said,
+            encoder_trouble: String::new(),
+            is_without_clips: false.into(),
+        }
     }
 
     /// Records from the camera until that fails or the stage is told to stop.
@@ -128,7 +138,7 @@ impl Watch {
             return Event::Recording(Part::Camera);
         }
         let text = format!(
-            "no clips: pictures cannot be encoded, neither in hardware nor in software: {}; a smaller --width and --height or a \
+            "no clips: pictures cannot be encoded: {}; a smaller --width and --height or a \
              lower --frame_rate may help. Pictures go on, and the encoder is tried again every {} minutes",
             self.encoder_trouble,
             PREFERRED_RETRY.as_secs() / 60
@@ -142,6 +152,9 @@ impl Watch {
     /// When it fails.
     pub fn see(&self, video: &Video, outlets: &Outlets) -> Result<bool, Stopped> {
         let told = AtomicBool::new(false);
+        // That there are no clips is taken back by a clip alone.
+        let has_no_clips = &self.is_without_clips;
+        let needs_clip = has_no_clips.load(Ordering::Relaxed) && !self.ladder.is_without_clips();
         let (state, climbs_at) = (self.state(), self.ladder.climbs_at());
         // The two appsinks are taken from by two threads, and a channel's sender is not shared between threads.
         let keep = Mutex::new(outlets.keep.clone());
@@ -151,8 +164,10 @@ impl Watch {
             fresh: &Uuid::new_v4,
             clip_file: &|uid, start| outlets.scratch.join(name::unfinished_clip(uid, start)),
             tell: &|seen: Seen| {
-                if !told.swap(true, Ordering::Relaxed) {
+                let is_news = !needs_clip || matches!(seen, Seen::Clip { .. });
+                if is_news && !told.swap(true, Ordering::Relaxed) {
                     (outlets.tell)(state.clone());
+                    has_no_clips.store(matches!(state, Event::Fault(_)), Ordering::Relaxed);
                 }
                 // Waits for room: what is seen is held up, and at last lost by the source, only when the disk stands
                 // still. The keeper outlives the stages; without it there is nothing to keep for.
@@ -242,7 +257,7 @@ fn plan(source: &VideoSource, config: &VideoConfig, rung: Rung, clock: &dyn Cloc
             let said = encoder.to_string();
             (encoder, if can_share { memory } else { Memory::Copied }, config.clone(), said)
         }
-        Rung::Reduced => {
+        Rung::Reduced { .. } => {
             let encoder = encoder::choose(&found, config, Hardware::Failed)?;
             let measured = trial_rate(&encoder, config, clock)?;
             let frame_rate = encoder::sustainable_rate(measured, config.frame_rate);

@@ -19,7 +19,7 @@ use anyhow::Context;
 
 use crate::cli::ProvisionArgs;
 use crate::daemon::SPOOL;
-use crate::limits::{MAX_CONFIG_BYTES, STICK_READ_PATIENCE, STICK_WRITE_PATIENCE};
+use crate::limits::{BOOT_READ_PATIENCE, MAX_CONFIG_BYTES, STICK_READ_PATIENCE, STICK_WRITE_PATIENCE};
 use crate::provision::apply::{Renewed, State};
 use crate::provision::folder::{self, Found, Reply};
 use crate::provision::usb::{Access, Mount};
@@ -64,7 +64,8 @@ fn provision(args: &ProvisionArgs, out: &mut dyn Write) -> anyhow::Result<Provis
     let place = Place::of(args);
     let visited = place.clone();
     // Before anything is locked: a device that hangs holds nobody up.
-    let found = within(STICK_READ_PATIENCE, move || visited.visit(Access::Read, folder::look));
+    let patience = if args.boot.is_some() { BOOT_READ_PATIENCE } else { STICK_READ_PATIENCE };
+    let found = within(patience, move || visited.visit(Access::Read, folder::look));
     let keeper = Keeper::open(args)?;
     let held = keeper.heal();
     let found = found.with_context(|| format!("cannot read {}: take it out and plug it in again", place.shown()))?;

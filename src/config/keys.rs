@@ -188,8 +188,8 @@ impl Key {
             || matches!(self, LedsHealth | LedsAttention | LedsData | LedsActiveLow | MutePin | MuteActiveLow)
     }
 
-    /// Whether it says who gets what is recorded, or who may log in: only who knows the token may change it. A setting that is
-    /// not listed here is one of these.
+    /// Whether it says who gets what is recorded, or who may log in: a file with a blank token must not change it. A setting that
+    /// is not listed here is one of these.
     pub(super) fn is_guarded(self) -> bool {
         use Key::*;
         let is_free = matches!(self, HomeId | Token | TrackCluster | WifiSsid | WifiPassword | WifiCountry | MaxBytes)

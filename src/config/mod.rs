@@ -130,10 +130,23 @@ impl RawConfig {
     }
 
     /// What only who knows the token may change, and what this file changes.
-    fn changed_without_token<'a>(&'a self, held: &'a RawConfig) -> impl Iterator<Item = Problem> + 'a {
+    fn changed_without_token(&self, held: &RawConfig) -> Vec<Problem> {
         let is_held = |given: &Given| held.given.get(&given.key).is_some_and(|held| held.value.is(&given.value));
-        let changed = self.given.values().filter(move |given| given.key.is_guarded() && !is_held(given));
-        changed.map(|given| given.problem("is not what this box has; to change it, write the token into the file, too"))
+        let changed = self.given.values().filter(|given| given.key.is_guarded() && !is_held(given));
+        let changed = changed
+            .map(|given| given.problem("is not what this box has; to change it, write the token into the file, too"));
+        // A section may go as a whole: nobody gets in or gets anything by that.
+        let stays =
+            |key: &Key| key.section().is_none() || self.given.keys().any(|given| given.section() == key.section());
+        let missing = held.given.keys().filter(|key| key.is_guarded() && !self.given.contains_key(key) && stays(key));
+        let missing = missing.map(|key| {
+            let place = key.section().map_or(String::new(), |section| format!(" in [{section}]"));
+            let text = format!(
+                "{key}{place} is missing, which this box has; to change that, write the token into the file, too"
+            );
+            Problem { line: None, key: None, text }
+        });
+        changed.chain(missing).collect()
     }
 
     /// Adds what the command line says.

@@ -165,8 +165,7 @@ pub fn run(mut job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Re
     systemd::stopping();
     view.take_in(&reports);
     view.finish();
-    let unsent = |kind| spool.waiting(kind).saturating_sub(view.progress.second_looks(kind) as usize);
-    let waiting = Kind::ALL.map(|kind| (kind, unsent(kind))).into();
+    let waiting = Kind::ALL.map(|kind| (kind, spool.waiting_unsent(kind))).into();
     let sources = [Part::Microphone, Part::Camera].iter().filter(|_| matches!(job.source, Source::File { .. }));
     let missed = sources.filter_map(|part| view.progress.faults().get(part).cloned()).collect();
     Ok(Summary { progress: view.progress, waiting, stopped: stop.load(Ordering::Relaxed), missed })

@@ -162,7 +162,7 @@ impl View {
 
     /// Whether everything in the spool is sent.
     pub fn is_all_sent(&self) -> bool {
-        Kind::ALL.iter().all(|kind| self.spool.waiting(*kind) as u64 <= self.progress.second_looks(*kind))
+        Kind::ALL.iter().all(|kind| self.spool.waiting_unsent(*kind) == 0)
     }
 
     pub fn delivered(&self) -> u64 {

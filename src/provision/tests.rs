@@ -42,7 +42,7 @@ fn a_blank_token_goes_to_no_other_home_and_to_no_other_api() {
 }
 
 #[test]
-fn who_does_not_know_the_token_can_neither_log_in_nor_have_recordings_sent_elsewhere() {
+fn a_file_with_a_blank_token_lets_nobody_in_and_sends_nothing_elsewhere() {
     let key = |text: &str| format!("[ssh]\nauthorized_key = \"ssh-ed25519 {text}\"\n");
     let [mine, theirs] = [
         "AAAAC3NzaC1lZDI1NTE5AAAAIB5tIdKPqUUxnV4n0cvjYmUUJXsbeWmUtSEqSXXaWaHB",
@@ -64,6 +64,11 @@ fn who_does_not_know_the_token_can_neither_log_in_nor_have_recordings_sent_elsew
         let known = wanted.replace("token = \"\"", "token = \"s3cret\"");
         assert!(judge(known.as_bytes(), Some(&holds)).is_ok(), "who knows it may: {known}");
     }
+    let with_bucket = Settings::held(&(FILE.to_owned() + s3)).expect("good");
+    let without_endpoint = BLANK.to_owned() + "[storage.s3]\nbucket = \"elsewhere\"\n";
+    let told = judge(without_endpoint.as_bytes(), Some(&with_bucket)).expect_err("it would go to Amazon").to_string();
+    assert!(told.contains("endpoint in [storage.s3] is missing"), "{told}");
+    assert!(judge(BLANK.as_bytes(), Some(&with_bucket)).is_ok(), "a section may go as a whole");
     // What is held already, or goes, or says nothing of it, needs none.
     for wanted in [BLANK.to_owned() + &mine, BLANK.to_owned(), BLANK.to_owned() + "[audio]\npause = 900\n"] {
         assert!(judge(wanted.as_bytes(), Some(&holds)).is_ok(), "{wanted}");

@@ -22,12 +22,25 @@ pub enum Check {
     By(Superblock),
 }
 
+/// What is left of file systems on a partition.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The superblock where it belongs, or another kind of file system, which is named: it can be read.
+    Readable(String),
+    /// Copies of one superblock, the first of them first.
+    Copies(Vec<Superblock>),
+    /// Copies of several: nobody knows which holds.
+    Several,
+    /// Nothing.
+    Nothing,
+}
+
 /// A partition that is not mounted.
 pub trait Partition {
     /// Checks it and puts it right; gives the exit code of e2fsck(8).
     fn check(&mut self, how: Check) -> io::Result<i32>;
-    /// The copies of a superblock that can be read, the first of them first.
-    fn superblocks(&mut self) -> io::Result<Vec<Superblock>>;
+    /// Looks for what is left.
+    fn left(&mut self) -> io::Result<Left>;
     /// Makes a new file system on it.
     fn begin_anew(&mut self) -> io::Result<()>;
 }
@@ -62,14 +75,18 @@ pub fn repair(partition: &mut impl Partition) -> io::Result<Repaired> {
             _ => {}
         }
     }
-    let copies = match partition.superblocks() {
-        Ok(copies) => copies,
+    let copies = match partition.left() {
+        Ok(Left::Copies(copies)) => copies,
+        Ok(Left::Nothing) => {
+            partition.begin_anew()?;
+            return Ok(Repaired::BegunAnew);
+        }
+        Ok(Left::Readable(what)) => {
+            return Ok(Repaired::LeftAsItIs(format!("e2fsck ends with {code}, and {what} is there")));
+        }
+        Ok(Left::Several) => return Ok(Repaired::LeftAsItIs("parts of several file systems are there".into())),
         Err(error) => return Ok(Repaired::LeftAsItIs(format!("the card does not answer: {error}"))),
     };
-    if copies.is_empty() {
-        partition.begin_anew()?;
-        return Ok(Repaired::BegunAnew);
-    }
     for copy in copies {
         if (0..LEFT).contains(&partition.check(Check::By(copy))?) {
             return Ok(Repaired::PutRight);
@@ -88,8 +105,8 @@ impl fmt::Display for Repaired {
             }
             Self::LeftAsItIs(why) => write!(
                 f,
-                "the file system of the data partition cannot be put right ({why}); it is left as it is: copy what you need \
-                 from the card with another computer, then flash the card, or another one"
+                "the file system of the data partition cannot be put right ({why}); it is not formatted: copy what you need from \
+                 the card with another computer, then flash the card, or another one"
             ),
         }
     }
@@ -102,7 +119,7 @@ mod tests {
     /// A partition of which it is said beforehand how it answers; notes what was done.
     struct Told {
         codes: Vec<i32>,
-        superblocks: Option<usize>,
+        left: io::Result<Left>,
         done: Vec<String>,
     }
 
@@ -115,9 +132,8 @@ mod tests {
             Ok(self.codes.remove(0))
         }
 
-        fn superblocks(&mut self) -> io::Result<Vec<Superblock>> {
-            let count = self.superblocks.ok_or(io::ErrorKind::TimedOut)?;
-            Ok((0..count as u64).map(|block| Superblock { block, block_bytes: 4096 }).collect())
+        fn left(&mut self) -> io::Result<Left> {
+            std::mem::replace(&mut self.left, Ok(Left::Nothing))
         }
 
         fn begin_anew(&mut self) -> io::Result<()> {
@@ -126,8 +142,12 @@ mod tests {
         }
     }
 
-    fn done(codes: &[i32], superblocks: Option<usize>) -> (Repaired, String) {
-        let mut partition = Told { codes: codes.into(), superblocks, done: vec![] };
+    fn copies(count: u64) -> io::Result<Left> {
+        Ok(Left::Copies((0..count).map(|block| Superblock { block, block_bytes: 4096 }).collect()))
+    }
+
+    fn done(codes: &[i32], left: io::Result<Left>) -> (Repaired, String) {
+        let mut partition = Told { codes: codes.into(), left, done: vec![] };
         let repaired = repair(&mut partition).expect("the programs are there");
         assert!(partition.codes.is_empty(), "it was to go on");
         (repaired, partition.done.join(", "))
@@ -135,24 +155,32 @@ mod tests {
 
     #[test]
     fn what_is_well_or_can_be_put_right_is_checked_no_further() {
-        assert_eq!(done(&[0], Some(0)), (Repaired::WasWell, "Safely".into()));
-        assert_eq!(done(&[1], Some(0)), (Repaired::PutRight, "Safely".into()));
-        assert_eq!(done(&[4, 1], Some(0)), (Repaired::PutRight, "Safely, Wholly".into()));
-        assert_eq!(done(&[8, 12, 8, 1], Some(2)), (Repaired::PutRight, "Safely, Wholly, by 0, by 1".into()));
+        assert_eq!(done(&[0], Ok(Left::Nothing)), (Repaired::WasWell, "Safely".into()));
+        assert_eq!(done(&[1], Ok(Left::Nothing)), (Repaired::PutRight, "Safely".into()));
+        assert_eq!(done(&[4, 1], Ok(Left::Nothing)), (Repaired::PutRight, "Safely, Wholly".into()));
+        assert_eq!(done(&[8, 12, 8, 1], copies(2)), (Repaired::PutRight, "Safely, Wholly, by 0, by 1".into()));
     }
 
     #[test]
     fn only_where_no_superblock_is_left_is_there_a_new_file_system() {
-        assert_eq!(done(&[8, 8], Some(0)), (Repaired::BegunAnew, "Safely, Wholly, anew".into()));
+        assert_eq!(done(&[8, 8], Ok(Left::Nothing)), (Repaired::BegunAnew, "Safely, Wholly, anew".into()));
         for code in [4, 8, 12, 16, 32, 128] {
-            let (repaired, done) = done(&[code, code, code], Some(1));
+            let (repaired, done) = done(&[code, code, code], copies(1));
             assert!(matches!(repaired, Repaired::LeftAsItIs(_)) && !done.contains("anew"), "{code}: {done}");
         }
     }
 
     #[test]
+    fn what_is_there_where_it_belongs_or_is_not_of_one_piece_is_not_tried_by_copies() {
+        for left in [Left::Readable("ext4".into()), Left::Several] {
+            let (repaired, done) = done(&[4, 4], Ok(left));
+            assert!(matches!(repaired, Repaired::LeftAsItIs(_)) && done == "Safely, Wholly", "{done}");
+        }
+    }
+
+    #[test]
     fn a_card_that_does_not_answer_keeps_what_it_has() {
-        let (repaired, done) = done(&[8, 8], None);
+        let (repaired, done) = done(&[8, 8], Err(io::ErrorKind::TimedOut.into()));
         assert!(matches!(&repaired, Repaired::LeftAsItIs(why) if why.contains("does not answer")), "{repaired}");
         assert!(!done.contains("anew"));
     }

@@ -67,6 +67,14 @@ pub struct Sacrifice {
     pub was_refused: bool,
 }
 
+/// What is known of an item whose file is in place.
+#[derive(Debug, Clone, Copy)]
+struct InPlace {
+    at_us: i64,
+    /// Everything else of it is sent, too: it only stays to be checked for a second row.
+    is_sent: bool,
+}
+
 /// The items in the spool, in the order of delivery and in that of sacrifice. What is in hand is out of reach for both.
 /// An item whose delivery failed through the server lets the others pass until its time has come again. Durations are
 /// monotonic.
@@ -76,8 +84,8 @@ pub struct Backlog {
     due: BTreeSet<(Duration, Entry)>,
     failures: BTreeMap<ItemName, u32>,
     in_hand: BTreeMap<ItemName, i64>,
-    /// Those whose files are known to be where the server finds them, with their times.
-    file_in_place: BTreeMap<ItemName, i64>,
+    /// Those whose files are known to be where the server finds them.
+    file_in_place: BTreeMap<ItemName, InPlace>,
     /// Those that utterances taken for delivery touch: a clip posted too late is never linked to its utterance
     /// (api-contract, "What the consumers need" 4).
     minutes: BTreeSet<i64>,
@@ -145,8 +153,8 @@ impl Backlog {
             if self.in_hand.contains_key(&name) {
                 continue;
             }
-            if file_in_place.contains_key(&name) {
-                self.file_in_place.insert(name.clone(), placed.at_us);
+            if let Some(before) = file_in_place.get(&name) {
+                self.file_in_place.insert(name.clone(), InPlace { at_us: placed.at_us, ..*before });
             }
             self.add(name, placed);
         }
@@ -241,7 +249,7 @@ impl Backlog {
             return Some(entry);
         }
         let shelves = &mut self.shelves;
-        self.file_in_place.iter().find_map(|(name, at_us)| {
+        self.file_in_place.iter().find_map(|(name, InPlace { at_us, .. })| {
             let entry = Entry { at_us: *at_us, name: name.clone() };
             let shelf = &mut shelves[name.kind() as usize];
             shelf.ready.take(&entry).or_else(|| shelf.linked.take(&entry))
@@ -350,11 +358,16 @@ impl Backlog {
         }
     }
 
-    /// The file of this item in hand is where the server finds it.
-    pub fn note_file_in_place(&mut self, name: &ItemName) {
+    /// The file of this item in hand is where the server finds it; and maybe everything else is.
+    pub fn note_file_in_place(&mut self, name: &ItemName, is_sent: bool) {
         if let Some((name, at_us)) = self.in_hand.get_key_value(name) {
-            self.file_in_place.insert(name.clone(), *at_us);
+            self.file_in_place.insert(name.clone(), InPlace { at_us: *at_us, is_sent });
         }
+    }
+
+    /// Of how many of a kind everything is sent.
+    pub fn sent(&self, kind: Kind) -> usize {
+        self.file_in_place.iter().filter(|(name, place)| name.kind() == kind && place.is_sent).count()
     }
 
     /// An item in hand has left the spool.

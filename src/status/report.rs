@@ -224,8 +224,6 @@ mod tests {
             part().prop_map(Event::Recording),
             kind().prop_map(Event::Recorded),
             kind().prop_map(Event::Delivered),
-            kind().prop_map(Event::Sent),
-            kind().prop_map(Event::LookedAt),
             kind().prop_map(Event::Refused),
             kind().prop_map(Event::Dropped),
             any::<i32>().prop_map(|ms| Event::TaskAccepted { since_end: SignedDuration::from_millis(ms.into()) }),

@@ -1,5 +1,4 @@
-//! Trying again until it works. EDGE: it waits. What is tried, and when, is decided by the files beside it, which are
-//! PURE.
+//! Trying again until it works, and who has not been heard of meanwhile. EDGE: it waits.
 
 #![expect(
     clippy::disallowed_macros,

@@ -67,11 +67,10 @@ impl Uploader {
 
     /// Registering, or asking where files are wanted, has failed. While a place is known, that holds up nothing.
     fn link_failed(&mut self, error: &ApiError, now: Duration, jitter: f64) -> Vec<Event> {
+        self.link_has_failed = true;
         match error {
             ApiError::Unauthorized(_) | ApiError::UnknownHome(_) => {
                 self.link = Link::Unregistered;
-                // It was no item's fault.
-                self.api.well();
                 self.api.rest_for(REFUSED_RETRY, now);
             }
             ApiError::Busy(_, wait) => self.api.rest_for(*wait, now),

@@ -169,6 +169,8 @@ pub struct Uploader {
     /// The spool.
     disk: Line,
     disk_fault: Option<Fault>,
+    /// The last call that is about no item failed.
+    link_has_failed: bool,
     /// What is to come back from where it was set aside, once the spool can do that.
     owed: Option<Vec<ItemName>>,
     /// That the API wants files where they cannot be brought.
@@ -178,7 +180,7 @@ pub struct Uploader {
     /// Deliveries that made way for another, or whose progress could not be recorded, go on where they were.
     paused: VecDeque<Delivery>,
     complaints: Complaints,
-    /// Of these everything is sent; whether there is a second row is looked at once more.
+    /// Items that have counted as delivered, and are in the spool to be checked for a second row.
     sent: BTreeSet<ItemName>,
 }
 
@@ -197,6 +199,7 @@ impl Uploader {
             files: Line::new(now),
             disk: Line::new(now),
             disk_fault: None,
+            link_has_failed: false,
             owed: None,
             no_store_until: now,
             passed_over: Kinds::default(),
@@ -366,12 +369,9 @@ impl Uploader {
             match then {
                 Then::Later(wait) => {
                     self.put_back(&name, PutBack::Later(wait));
-                    if self.sent.insert(name) {
-                        events.push(Event::Sent(kind));
-                    }
+                    events.extend(self.sent.insert(name).then_some(Event::Delivered(kind)));
                 }
-                Then::Over if self.sent.remove(&name) => events.push(Event::LookedAt(kind)),
-                Then::Over => events.push(Event::Delivered(kind)),
+                Then::Over => events.extend((!self.sent.remove(&name)).then_some(Event::Delivered(kind))),
                 Then::GoOn => {}
             }
         }
@@ -384,7 +384,7 @@ impl Uploader {
         self.complaints.note_set_aside(&answer, now);
         self.complaints.forget(&name);
         let mut events = self.written();
-        events.extend(self.sent.remove(&name).then(|| Event::LookedAt(name.kind())));
+        self.sent.remove(&name);
         events.push(Event::Refused(name.kind()));
         events
     }
@@ -423,7 +423,8 @@ impl Uploader {
     /// The API has answered a call that is about no item. That says nothing for one that it refuses the items: a server may know
     /// the token, and not let it write.
     fn link_answered(&mut self) -> Vec<Event> {
-        if self.api.is_doubted() { vec![] } else { self.answered() }
+        let is_news = std::mem::take(&mut self.link_has_failed) || !self.api.is_doubted();
+        if is_news { self.answered() } else { vec![] }
     }
 
     /// The spool has written something.

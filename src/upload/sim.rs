@@ -174,7 +174,7 @@ impl Sim {
                 self.rows.get_mut(&name).expect("it has rows").retain(|(_, row)| *row != id);
             }
             Stage::Record => {
-                self.backlog.note_file_in_place(&name);
+                self.backlog.note_file_in_place(&name, false);
                 self.manifests.get_mut(&name).expect("it was recorded").1 = manifest;
             }
             Stage::Finish => {

@@ -25,7 +25,7 @@ use super::clip::ClipWriter;
 use super::decoder::Patience;
 use super::file::Reading;
 use super::{Pipeline, appsink, running_time};
-use crate::capture::jpeg;
+use crate::capture::jpeg::{self, Jpegs};
 use crate::capture::ladder::Memory;
 use crate::capture::pipeline::{self, VideoSource};
 use crate::capture::run::Run;
@@ -190,13 +190,13 @@ impl Taps {
         });
 
         let picture = sink_pad(&super::element(bin, "picture")?)?;
-        let mut pictures = Pictures::every(config.frame_interval_s);
+        let (mut pictures, mut jpegs) = (Pictures::every(config.frame_interval_s), Jpegs::default());
         let line = Arc::clone(&timeline);
         on_frame(&picture, move |pad, running, frame| {
             let taken = line.lock().expect("no panic while held").wall(running);
             let is_jpeg = || pad.current_caps().is_some_and(|caps| caps.structure(0).is_some_and(is_jpeg));
-            let is_whole = || frame.map_readable().is_ok_and(|frame| jpeg::whole(&frame).is_some());
-            if pictures.wanted(taken, || !is_jpeg() || is_whole()) { Keep::Yes } else { Keep::No }
+            let is_good = || !is_jpeg() || frame.map_readable().is_ok_and(|frame| jpegs.take(&frame).is_some());
+            if pictures.wanted(taken, is_good) { Keep::Yes } else { Keep::No }
         });
         let (clips, pictures) = (appsink(bin, "clips")?, appsink(bin, "pictures")?);
         Ok(Self { clips, pictures, encoder_input, timeline })
@@ -226,7 +226,10 @@ impl Video {
             };
             let (Some(running), Some(buffer)) = (running_time(&sample), sample.buffer()) else { continue };
             let Ok(frame) = buffer.map_readable() else { continue };
-            let Some(jpeg) = jpeg::whole(&frame) else { continue };
+            // What has no end has passed for one of a camera that sends none.
+            let Some(jpeg) = jpeg::whole(&frame).or_else(|| jpeg::whole_without_end(&frame).map(Cow::from)) else {
+                continue;
+            };
             let taken = self.wall(running);
             let uid = desk.run.lock().expect("no panic while held").of_picture(taken, desk.fresh);
             (desk.tell)(Seen::Picture { uid, taken, jpeg: jpeg.into_owned() });
@@ -341,7 +344,7 @@ pub fn snapshot(source: &VideoSource, config: &VideoConfig) -> Result<Vec<u8>, S
     let pictures = pipeline.appsink("pictures")?;
     let as_error = |trouble: Trouble| SourceError(trouble.to_string());
     pipeline.start().map_err(as_error)?;
-    let (mut vitals, mut first) = (Vitals::default(), None);
+    let (mut vitals, mut first, mut jpegs) = (Vitals::default(), None, Jpegs::default());
     loop {
         let Some(sample) = pictures.try_pull_sample(LONGEST_WAIT) else {
             match pipeline.trouble().or(vitals.waited(LONGEST_WAIT.into(), 0)) {
@@ -352,10 +355,15 @@ pub fn snapshot(source: &VideoSource, config: &VideoConfig) -> Result<Vec<u8>, S
         vitals.came_out();
         let taken = running_time(&sample).unwrap_or_default();
         if taken >= *first.get_or_insert(taken) + CAMERA_SETTLE {
-            let jpeg = sample.buffer().and_then(|buffer| buffer.map_readable().ok());
-            return jpeg
-                .and_then(|frame| jpeg::whole(&frame).map(Cow::into_owned))
-                .ok_or_else(|| SourceError("the camera gave a picture that is not whole".into()));
+            let frame = sample.buffer().and_then(|buffer| buffer.map_readable().ok());
+            if let Some(jpeg) = frame.as_ref().and_then(|frame| jpegs.take(frame)) {
+                return Ok(jpeg.into_owned());
+            }
+            if jpegs.are_useless() {
+                return Err(SourceError(
+                    "the camera gives no whole picture; try another cable, or another camera".into(),
+                ));
+            }
         }
     }
 }

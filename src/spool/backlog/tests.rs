@@ -117,7 +117,7 @@ fn an_item_that_fails_lets_the_others_pass_until_its_time() {
 fn of_those_whose_file_is_in_place_what_was_just_said_goes_before_what_is_old() {
     let mut backlog = backlog([said(1000), said(9000)]);
     for name in std::iter::from_fn(|| backlog.take(NOW, Want::Any)).collect::<Vec<_>>() {
-        backlog.note_file_in_place(&name);
+        backlog.note_file_in_place(&name, false);
         backlog.hand_back(&name);
     }
     add_new(&mut backlog, said(9010));
@@ -132,7 +132,7 @@ fn while_no_file_can_be_sent_those_whose_file_is_in_place_go_on() {
     let mut backlog = backlog([clip(1000), clip(2000), clip(3000)]);
     assert_eq!(backlog.take(NOW, Want::FileInPlace), None);
     assert_eq!(backlog.take(NOW, Want::Any), Some(clip(1000)));
-    backlog.note_file_in_place(&clip(1000));
+    backlog.note_file_in_place(&clip(1000), false);
     backlog.hand_back(&clip(1000));
     assert_eq!(backlog.take(NOW, Want::FileInPlace), Some(clip(1000)));
     backlog.finish(&clip(1000));
@@ -144,7 +144,7 @@ fn while_no_file_can_be_sent_those_whose_file_is_in_place_go_on() {
 fn what_cannot_be_taken_instead_outranks_nothing() {
     let mut backlog = backlog([clip(1000)]);
     assert_eq!(backlog.take(NOW, Want::Any), Some(clip(1000)));
-    backlog.note_file_in_place(&clip(1000));
+    backlog.note_file_in_place(&clip(1000), false);
     add_new(&mut backlog, said(1020));
     assert!(backlog.is_outranked(&clip(1000), Want::Any));
     assert!(

@@ -391,7 +391,7 @@ impl Spool {
     pub fn record(&self, name: &ItemName, manifest: &Manifest) -> Result<(), SpoolError> {
         self.write_manifest(&self.folders.sending, name, manifest)?;
         if manifest.step >= Step::Uploaded {
-            self.contents().backlog.note_file_in_place(name);
+            self.contents().backlog.note_file_in_place(name, manifest.step == Step::Sent);
         }
         Ok(())
     }
@@ -440,6 +440,12 @@ impl Spool {
     /// How many items of this kind wait.
     pub fn waiting(&self, kind: Kind) -> usize {
         self.contents().backlog.waiting(kind).items as usize
+    }
+
+    /// The same without those of which everything is sent, as far as this process has sent it.
+    pub fn waiting_unsent(&self, kind: Kind) -> usize {
+        let backlog = &self.contents().backlog;
+        backlog.waiting(kind).items as usize - backlog.sent(kind)
     }
 
     /// How many items of this kind wait, and how much they are.
