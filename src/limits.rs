@@ -214,10 +214,10 @@ pub const OUTAGE_WAIT: Duration = Duration::from_secs(60);
 /// So many different items that fail in a row are no accident: it is the way to the server, or the server.
 pub const DIFFERENT_ITEMS: usize = 3;
 
-/// An item that has failed by itself so often is told, half a minute after it first did.
+/// An item that has failed this often by itself becomes a fault: half a minute after its first failure.
 pub const TROUBLE_TOLD_AFTER: u32 = 5;
 
-/// That something was refused is told this long.
+/// A refusal stays a fault for this long.
 pub const REFUSAL_TOLD: Duration = Duration::from_secs(24 * 3600);
 
 /// A server that asks to be left alone, and does not say for how long.

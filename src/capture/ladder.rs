@@ -89,6 +89,11 @@ impl Ladder {
         self.climbs.map(|(at, _)| at)
     }
 
+    /// Whether the preferred encoder is to be tried again now.
+    pub fn climbs(&self, now: Duration) -> bool {
+        self.climbs_at().is_some_and(|at| now >= at)
+    }
+
     /// Decides what to do about a trouble, after a pipeline gave frames for `ran`; `None`: it gave none.
     /// `shared`: the encoder was to read the camera's own buffers.
     pub fn after(&mut self, trouble: &Trouble, ran: Option<Duration>, shared: bool, now: Duration) -> Remedy {

@@ -53,7 +53,7 @@ pub struct Watch {
     said: String,
     /// The last trouble of an encoder.
     encoder_trouble: String,
-    /// It was told that there are no clips; only a clip takes that back.
+    /// A fault says that there are no clips. Only a clip clears it.
     is_without_clips: AtomicBool,
 }
 
@@ -100,7 +100,9 @@ impl Watch {
         match opened.and_then(|video| self.see(&video, outlets)) {
             Err(Stopped { trouble, ran }) => Err(self.after(&source, trouble, ran, is_shared, outlets)),
             Ok(_) if outlets.stop.load(Ordering::Relaxed) => Ok(()),
-            Ok(_) if self.climbs(outlets) => Err(Retry::AtOnce("the best encoder is tried again".into())),
+            Ok(_) if self.ladder.climbs(outlets.clock.monotonic()) => {
+                Err(Retry::AtOnce("the best encoder is tried again".into()))
+            }
             // Unplugged, a camera may end its pipeline as a film would. What it gave before is no reason not to share again.
             Ok(_) => {
                 let ended = Trouble::Camera("the pictures have ended".into());
@@ -127,12 +129,7 @@ impl Watch {
         }
     }
 
-    /// Whether a better encoder than the one in use is to be tried again.
-    fn climbs(&self, outlets: &Outlets) -> bool {
-        self.ladder.climbs_at().is_some_and(|at| outlets.clock.monotonic() >= at)
-    }
-
-    /// What is told when pictures come: where there are no clips, that is a fault.
+    /// The event for the first picture or clip: a fault while there are no clips.
     fn state(&self) -> Event {
         if !self.ladder.is_without_clips() {
             return Event::Recording(Part::Camera);
@@ -152,10 +149,9 @@ impl Watch {
     /// When it fails.
     pub fn see(&self, video: &Video, outlets: &Outlets) -> Result<bool, Stopped> {
         let told = AtomicBool::new(false);
-        // That there are no clips is taken back by a clip alone.
         let has_no_clips = &self.is_without_clips;
         let needs_clip = has_no_clips.load(Ordering::Relaxed) && !self.ladder.is_without_clips();
-        let (state, climbs_at) = (self.state(), self.ladder.climbs_at());
+        let (state, ladder) = (self.state(), &self.ladder);
         // The two appsinks are taken from by two threads, and a channel's sender is not shared between threads.
         let keep = Mutex::new(outlets.keep.clone());
         let heartbeat = Mutex::new(Duration::ZERO);
@@ -181,9 +177,7 @@ impl Watch {
                     (outlets.tell)(Event::Alive { part: Part::Camera, within: STAGE_HANG });
                 }
             },
-            is_over: &|| {
-                outlets.stop.load(Ordering::Relaxed) || climbs_at.is_some_and(|at| outlets.clock.monotonic() >= at)
-            },
+            is_over: &|| outlets.stop.load(Ordering::Relaxed) || ladder.climbs(outlets.clock.monotonic()),
         })?;
         Ok(told.load(Ordering::Relaxed))
     }

@@ -1,16 +1,13 @@
 //! `listener check` tries the place where the API wants files.
 
 use std::fs;
-use std::io::{BufReader, Write};
-use std::net::TcpListener;
-use std::thread;
 
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::api::{DemoApi, TOKEN};
 use crate::process::bare;
-use crate::proxy::read_message;
+use crate::proxy::answering;
 use crate::s3::{self, Moto};
 use crate::sshd::Sshd;
 
@@ -78,19 +75,10 @@ fn a_share_is_written_to_and_left_as_it_was_once_it_is_mounted() {
 
 /// A server that answers every request so, and says first what it was asked.
 fn server(status: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let mut client = BufReader::new(client.expect("a connection"));
-            while let Ok(Some(asked)) = read_message(&mut client) {
-                let body = json!({"asked": String::from_utf8_lossy(&asked.head)}).to_string();
-                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-                client.get_mut().write_all(answer.as_bytes()).expect("somebody reads");
-            }
-        }
-    });
-    format!("http://{address}")
+    answering(move |asked| {
+        let body = json!({"asked": String::from_utf8_lossy(&asked.head)}).to_string();
+        format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    })
 }
 
 #[test]

@@ -131,6 +131,21 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
+/// A server that gives this answer to every request. Its address.
+pub fn answering(answer: impl Fn(&Message) -> String + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = BufReader::new(client.expect("a connection"));
+            while let Ok(Some(asked)) = read_message(&mut client) {
+                client.get_mut().write_all(answer(&asked).as_bytes()).expect("somebody reads");
+            }
+        }
+    });
+    format!("http://{address}")
+}
+
 /// A head, and a body as long as it says. None at the end of the connection.
 pub fn read_message(from: &mut impl BufRead) -> io::Result<Option<Message>> {
     let mut head = Vec::new();

@@ -1,7 +1,6 @@
 //! A bucket of moto, a server that speaks S3; `scripts/test` installs it.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +11,7 @@ use listener::spool::{Dated, Item, Spool, name};
 use tempfile::tempdir;
 
 use crate::api::DemoApi;
-use crate::proxy::read_message;
+use crate::proxy::answering;
 use crate::pypi;
 use crate::spool::{self, Items, UID};
 
@@ -154,22 +153,7 @@ fn a_bucket_that_is_not_there_or_refuses_is_said() {
     assert_eq!(spool.waiting(listener::spool::Kind::Utterance), 1);
 }
 
-/// What S3 answers when a bucket is in another region, or a clock is wrong (Amazon S3 API Reference, "Redirects" and "List of error
-/// codes"); moto does neither. Gives the address.
-fn amazon(answer: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let mut client = io::BufReader::new(client.expect("a connection"));
-            while let Ok(Some(_)) = read_message(&mut client) {
-                client.get_mut().write_all(answer.as_bytes()).expect("somebody reads");
-            }
-        }
-    });
-    format!("http://{address}")
-}
-
+/// What S3 answers is from its documentation (Amazon S3 API Reference, "Redirects" and "List of error codes"): moto does neither.
 #[test]
 fn a_bucket_in_another_region_and_a_clock_that_is_wrong_are_told_as_what_they_are() {
     let (api, data_dir) = (DemoApi::start(&["--storage_solution", "s3"]), tempdir().expect("a folder"));
@@ -190,7 +174,7 @@ fn a_bucket_in_another_region_and_a_clock_that_is_wrong_are_told_as_what_they_ar
         ),
     ];
     for (answer, expected) in cases {
-        let config = spool::config(&api.address, &section(&amazon(answer), "homes"));
+        let config = spool::config(&api.address, &section(&answering(|_| answer.into()), "homes"));
         let told = spool::deliver(&spool, &config, data_dir.path(), |told| !told.is_empty());
         assert!(told[0].text.contains(expected), "{expected}: {told:?}");
     }

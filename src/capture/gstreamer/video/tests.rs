@@ -236,7 +236,7 @@ fn made(description: &str, given: Option<&[u8]>) -> Vec<u8> {
 #[test]
 fn a_frame_without_huffman_tables_shows_what_it_showed_with_them() {
     crate::capture::gstreamer::init().expect("GStreamer");
-    // libjpeg writes the tables of the standard, unless it is told to find better ones.
+    // By default libjpeg writes the tables of the standard.
     let given = made("videotestsrc num-buffers=1 ! video/x-raw,width=160,height=120 ! jpegenc", None);
     let mut bare = given.clone();
     while let Some(at) = bare.windows(2).position(|pair| pair == [0xFF, 0xC4]) {
