@@ -13,7 +13,7 @@ use super::{SoundSource, SourceError};
 use crate::event::{Event, Part};
 use crate::limits::{CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use crate::segment::{Gauge, Heard, Hearing, Overheard, Settings, Threshold};
-use crate::spool::Recording;
+use super::keeper::Recording;
 
 /// In samples.
 const SECOND: usize = SAMPLE_RATE_HZ as usize;

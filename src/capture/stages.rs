@@ -18,7 +18,7 @@ use super::{SourceError, listen, microphone};
 use crate::clock::Clock;
 use crate::config::{Config, VideoConfig};
 use crate::event::{Event, Part};
-use crate::spool::Recording;
+use super::keeper::Recording;
 use crate::supervise::{self, OnFailure, Retry};
 
 /// Where sound and pictures come from.

@@ -26,7 +26,8 @@ use crate::clock::Clock;
 use crate::config::VideoConfig;
 use crate::event::{Event, Fault, Part};
 use crate::limits::{HEARTBEAT_INTERVAL, PREFERRED_RETRY, STAGE_HANG};
-use crate::spool::{Recording, name};
+use super::keeper::Recording;
+use crate::item::name;
 use crate::supervise::Retry;
 
 /// How the next pipeline is to be built.

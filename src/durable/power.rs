@@ -135,6 +135,8 @@ impl Supply {
                 }
                 Some(Undo { folder: folder(to), moved_from: Some(from.into()), path: to.into(), replaced })
             }
+            // A database that has committed survives.
+            Operation::Commit => None,
             Operation::Remove(path) => {
                 let replaced = self.keep(path);
                 let undo =

@@ -2,7 +2,7 @@
 
 use crate::event::Progress;
 use crate::segment::Reading;
-use crate::spool::Kind;
+use crate::item::Kind;
 
 /// Cells of the level bar. The threshold stands at two thirds of it, so that speech is seen to pass it.
 const BAR_CELLS: usize = 12;

@@ -32,7 +32,7 @@ use crate::clock::{signed, since_epoch};
 use crate::config::{self, ApiConfig};
 use crate::device_id::DeviceId;
 use crate::limits;
-use crate::spool::{Item, name};
+use crate::item::{Item, name};
 
 /// The API at one address, for one home.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ use super::answer::one_line;
 use super::store::{FileStore, Probe, StoreError, Tried};
 use crate::config::{LocalConfig, SshLogin};
 use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, SSH_KEPT_OPEN};
-use crate::spool::{Item, name};
+use crate::item::{Item, name};
 
 /// Where rsync writes what is not whole yet, in the destination's own folder.
 const SCRATCH: &str = ".listener-scratch";

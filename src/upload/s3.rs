@@ -27,7 +27,7 @@ use super::store::{FileStore, Probe, StoreError, Tried};
 use super::tls;
 use crate::config::S3Config;
 use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, S3_PART_BYTES, SLOWEST_UPLOAD_BYTES_PER_S};
-use crate::spool::{Item, name};
+use crate::item::{Item, name};
 
 /// A bucket.
 pub struct S3 {

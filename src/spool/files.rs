@@ -1,0 +1,147 @@
+//! The files of the spool. EDGE.
+//!
+//! ```text
+//! spool.db   the ledger, with -wal and -shm
+//! scratch/   what is being written; and, under its name as an item, what is whole and has no row yet
+//! items/     NAME.wav|mp4|jpg, each with a row of the ledger
+//! damaged/   what nobody can make sense of, and ledgers that could not be used; never deleted, never delivered
+//! ```
+
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::SpoolError;
+use super::budget::Disk;
+use super::error::Doing;
+use crate::durable;
+use crate::item::{ItemName, Kind};
+
+/// Of the spool's files, before the umask: the other side may run as another user of the group.
+const SHARED: u32 = 0o660;
+
+/// The spool's folders.
+#[derive(Debug)]
+pub struct Folders {
+    pub(super) dir: PathBuf,
+    pub(super) scratch: PathBuf,
+    pub(super) items: PathBuf,
+    pub(super) damaged: PathBuf,
+}
+
+impl Folders {
+    pub(super) fn of(dir: &Path) -> Self {
+        let [scratch, items, damaged] = ["scratch", "items", "damaged"].map(|sub| dir.join(sub));
+        Self { dir: dir.into(), scratch, items, damaged }
+    }
+
+    /// Makes them, if need be.
+    pub(super) fn make(&self) -> Result<(), SpoolError> {
+        let make = |path: &PathBuf| durable::create_dir_with_mode(path, 0o770).doing("make", path);
+        [&self.dir, &self.scratch, &self.items, &self.damaged].into_iter().try_for_each(make)
+    }
+
+    pub(super) fn ledger(&self) -> PathBuf {
+        self.dir.join("spool.db")
+    }
+
+    /// The file whose opening wakes the other side.
+    pub(super) fn doorbell(&self) -> PathBuf {
+        self.dir.join("doorbell")
+    }
+
+    /// An item's file.
+    pub(super) fn media(&self, name: &ItemName) -> PathBuf {
+        self.items.join(name.media())
+    }
+
+    /// Where the file of an item lies until it has a row. Pictures lie in their place: one that has no row is kept at the next start,
+    /// since sending it twice does no harm.
+    pub(super) fn before_row(&self, name: &ItemName) -> PathBuf {
+        if name.kind() == Kind::Picture { self.media(name) } else { self.scratch.join(name.media()) }
+    }
+
+    /// The row is there: the file takes its place. A start does this again, so it need not be durable.
+    pub(super) fn to_place(&self, name: &ItemName) -> Result<(), SpoolError> {
+        if name.kind() == Kind::Picture {
+            return Ok(());
+        }
+        let from = self.before_row(name);
+        durable::replace_volatile(&from, &self.media(name)).doing("move", &from)
+    }
+
+    /// Writes a file durably.
+    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
+        durable::create(path, bytes, SHARED).inspect_err(|_| drop(fs::remove_file(path))).doing("write", path)
+    }
+
+    /// Whether the file is there as it was written.
+    pub(super) fn is_whole(&self, path: &Path, name: &ItemName) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() == name.media_bytes())
+    }
+
+    /// Removes the files of items whose rows are gone. A power cut may bring them back; the next start removes them again.
+    pub(super) fn remove<'a>(&self, names: impl IntoIterator<Item = &'a ItemName>) -> Result<(), SpoolError> {
+        names.into_iter().map(|name| self.media(name)).try_for_each(|path| {
+            durable::remove_volatile(&path).doing("remove", &path)
+        })
+    }
+
+    /// Sets something aside that nobody can make sense of. Of two with one name the later stays.
+    pub(super) fn set_aside(&self, path: &Path) -> Result<(), SpoolError> {
+        let Some(name) = path.file_name() else { return Ok(()) };
+        durable::relocate(path, &self.damaged.join(name)).doing("set aside", path)
+    }
+
+    /// Waits for a lock that other processes may have, and has it until the file is closed.
+    pub(super) fn lock(&self, name: &str) -> Result<File, SpoolError> {
+        let path = self.dir.join(name);
+        let file = durable::shared_file(&path).doing("open", &path)?;
+        file.lock().doing("lock", &path)?;
+        Ok(file)
+    }
+
+    /// Takes a side of the spool, until the file is closed.
+    pub(super) fn take_side(&self, name: &str) -> Result<File, SpoolError> {
+        let path = self.dir.join(name);
+        let file = durable::shared_file(&path).doing("open", &path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(SpoolError::InUse(self.dir.clone())),
+            Err(TryLockError::Error(source)) => Err(source).doing("lock", &path),
+        }
+    }
+
+    /// Keeps the file of an item in hand from being given up, until it is closed. `None` if it is gone.
+    pub(super) fn hold(&self, name: &ItemName) -> Result<Option<File>, SpoolError> {
+        let path = self.media(name);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.doing("open", &path)?,
+        };
+        file.lock_shared().doing("lock", &path)?;
+        Ok(Some(file))
+    }
+
+    /// Whether nobody has it in hand.
+    pub(super) fn is_free(&self, name: &ItemName) -> bool {
+        File::open(self.media(name)).is_ok_and(|file| file.try_lock().is_ok())
+    }
+
+    /// Free space, and all of it.
+    pub(super) fn disk(&self) -> Result<Disk, SpoolError> {
+        let disk = rustix::fs::statvfs(&self.dir).map_err(io::Error::from).doing("ask the free space of", &self.dir)?;
+        Ok(Disk { free_bytes: disk.f_bavail * disk.f_frsize, total_bytes: disk.f_blocks * disk.f_frsize })
+    }
+}
+
+/// What lies in a folder: its name, if that is text, and where it is.
+pub(super) fn each_file(dir: &Path, mut see: impl FnMut(Option<&str>, &Path)) -> Result<(), SpoolError> {
+    for entry in fs::read_dir(dir).doing("list", dir)? {
+        let entry = entry.doing("list", dir)?;
+        see(entry.file_name().to_str(), &entry.path());
+    }
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! What the spool knows of its items, as rows of one SQLite database. EDGE: with the files beside it the only one that speaks SQL.
+//!
+//! Both sides of the spool have it open, each by a connection of its own. It is in WAL mode (sqlite.org/wal.html): a transaction is
+//! whole or not there after a power cut, and it is there for certain if it was committed [`Durably::Now`].
+
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: a database")]
+
+pub mod clocks;
+pub mod items;
+pub mod totals;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
+
+use super::error::{Doing, SpoolError};
+use super::files::Folders;
+use crate::durable;
+use crate::item::{Kind, Owner, Step, Wall};
+
+/// Of the tables, see `schema.sql`.
+const VERSION: i64 = 1;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// The database and what belongs to it.
+const FILES: [&str; 3] = ["spool.db", "spool.db-wal", "spool.db-shm"];
+
+/// The same whenever rows were only added.
+const EPOCH: &str = "epoch";
+
+/// When a transaction has to survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durably {
+    /// Before anything else is done.
+    Now,
+    /// With the next that has to.
+    Soon,
+}
+
+/// What a ledger is when it is opened.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// It was there.
+    #[default]
+    Kept,
+    /// There was none; it has been filled.
+    New,
+    /// It could not be used, for this reason. It has been set aside, and another has been filled.
+    Replaced(String),
+}
+
+/// A connection to the database.
+#[derive(Debug)]
+pub struct Ledger {
+    connection: Connection,
+    path: PathBuf,
+    inode: u64,
+    durably: Durably,
+    seen: i64,
+}
+
+impl Ledger {
+    /// Opens the ledger in these folders. If there is none, or it is damaged or of a newer version, a new one is made, which `fill` fills
+    /// in the same transaction.
+    ///
+    /// # Errors
+    /// When it cannot be made or read.
+    pub fn open(
+        folders: &Folders,
+        fill: impl FnOnce(&Ledger) -> Result<(), SpoolError>,
+    ) -> Result<(Self, Opened), SpoolError> {
+        let _lock = folders.lock("lock-ledger")?;
+        let path = folders.ledger();
+        let (mut ledger, mut opened) = match Self::usable(&path) {
+            Ok(ledger) => (ledger, Opened::Kept),
+            Err(error) => {
+                let Some(why) = error.reason_to_replace() else { return Err(error) };
+                set_aside(folders)?;
+                (Self::usable(&path)?, Opened::Replaced(why))
+            }
+        };
+        if ledger.version()? == 0 {
+            if opened == Opened::Kept {
+                opened = Opened::New;
+            }
+            ledger.begin(Durably::Now)?;
+            ledger.make(fill).inspect_err(|_| drop(ledger.run("ROLLBACK")))?;
+        }
+        Ok((ledger, opened))
+    }
+
+    fn usable(path: &Path) -> Result<Self, SpoolError> {
+        let inode = durable::shared_file(path).and_then(|file| file.metadata()).doing("open", path)?.ino();
+        let connection = Connection::open(path).of_ledger("open", path)?;
+        let ledger = Self { connection, path: path.into(), inode, durably: Durably::Now, seen: i64::MIN };
+        // Half a megabyte of pages is enough for any of our statements.
+        ledger.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512; PRAGMA trusted_schema = OFF")?;
+        if ledger.version()? > VERSION {
+            return Err(SpoolError::NewerLedger { path: path.into() });
+        }
+        let check: String = ledger.read(|db| db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
+        if check != "ok" {
+            return Err(SpoolError::DamagedLedger { path: path.into(), what: check });
+        }
+        Ok(ledger)
+    }
+
+    fn version(&self) -> Result<i64, SpoolError> {
+        self.read(|db| db.query_row("PRAGMA user_version", [], |row| row.get(0)))
+    }
+
+    fn make(&mut self, fill: impl FnOnce(&Ledger) -> Result<(), SpoolError>) -> Result<(), SpoolError> {
+        self.run(SCHEMA)?;
+        fill(self)?;
+        self.run(&format!("PRAGMA user_version = {VERSION}; COMMIT"))
+    }
+
+    fn begin(&mut self, durably: Durably) -> Result<(), SpoolError> {
+        self.set_durably(durably)?;
+        self.run("BEGIN IMMEDIATE")
+    }
+
+    fn run(&self, statements: &str) -> Result<(), SpoolError> {
+        self.connection.execute_batch(statements).of_ledger("write", &self.path)
+    }
+
+    fn set_durably(&mut self, durably: Durably) -> Result<(), SpoolError> {
+        if durably != self.durably {
+            let level = if durably == Durably::Now { "FULL" } else { "NORMAL" };
+            self.run(&format!("PRAGMA synchronous = {level}"))?;
+            self.durably = durably;
+        }
+        Ok(())
+    }
+
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, SpoolError> {
+        read(&self.connection).of_ledger("read", &self.path)
+    }
+
+    /// Does all of it or nothing.
+    pub(super) fn write<T>(
+        &mut self,
+        durably: Durably,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, SpoolError> {
+        self.set_durably(durably)?;
+        let path = &self.path;
+        let connection = &mut self.connection;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let transaction = transaction.of_ledger("write", path)?;
+        let done = write(&transaction).of_ledger("write", path)?;
+        durable::commit(|| transaction.commit().map_err(io::Error::other)).doing("write", path)?;
+        Ok(done)
+    }
+
+    /// Whether another connection has written since this was last asked.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the file is no longer this one.
+    pub fn has_changed(&mut self) -> Result<bool, SpoolError> {
+        if fs::metadata(&self.path).doing("find", &self.path)?.ino() != self.inode {
+            return Err(SpoolError::LedgerReplaced { path: self.path.clone() });
+        }
+        let version = self.read(|db| db.query_row("PRAGMA data_version", [], |row| row.get(0)))?;
+        Ok(std::mem::replace(&mut self.seen, version) != version)
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_patience(&self, patience: std::time::Duration) {
+        self.connection.busy_timeout(patience).expect("a number");
+    }
+
+    /// As if another connection had written.
+    pub fn forget_seen(&mut self) {
+        self.seen = i64::MIN;
+    }
+
+    /// Another number when rows have changed, and not only come and gone.
+    pub fn epoch(&self) -> Result<i64, SpoolError> {
+        Ok(self.note(EPOCH)?.unwrap_or_default())
+    }
+
+    /// A number that was noted.
+    pub fn note(&self, key: &str) -> Result<Option<i64>, SpoolError> {
+        self.read(|db| db.query_row("SELECT value FROM note WHERE key = ?1", [key], |row| row.get(0)).optional())
+    }
+
+    /// Notes a number.
+    pub fn set_note(&mut self, key: &str, value: i64) -> Result<(), SpoolError> {
+        self.write(Durably::Soon, |db| set_note(db, key, value))
+    }
+
+    /// Whoever has rows in memory has to read them anew.
+    pub fn renew(&mut self) -> Result<(), SpoolError> {
+        self.write(Durably::Soon, |db| new_epoch(db))
+    }
+
+    /// This owner records now. What was recorded for nobody in particular, by version 0.1.0, is this owner's.
+    pub fn claim(&mut self, owner: &Owner) -> Result<(), SpoolError> {
+        self.write(Durably::Now, |db| {
+            let values = (owner.tag().0, owner.home_id, &owner.api);
+            db.execute("INSERT OR IGNORE INTO owner VALUES (?1, ?2, ?3)", values)?;
+            let is_unclaimed = "SELECT EXISTS (SELECT 1 FROM total WHERE owner = -1 AND items > 0)";
+            if db.query_row(is_unclaimed, [], |row| row.get(0))? {
+                db.execute("UPDATE item SET owner = ?1 WHERE owner IS NULL", [owner.tag().0])?;
+            }
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn set_note(db: &Connection, key: &str, value: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO note VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")?
+        .execute((key, value))
+        .map(drop)
+}
+
+pub(super) fn new_epoch(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("INSERT INTO note VALUES (?1, 1) ON CONFLICT DO UPDATE SET value = value + 1", [EPOCH]).map(drop)
+}
+
+/// Out of the way, and kept: somebody may want to know what was in it.
+fn set_aside(folders: &Folders) -> Result<(), SpoolError> {
+    let number = (1..).find(|number| !folders.damaged.join(format!("{number}-{}", FILES[0])).exists());
+    for file in FILES {
+        let (from, to) = (folders.dir.join(file), folders.damaged.join(format!("{}-{file}", number.unwrap_or(0))));
+        if from.exists() {
+            durable::relocate(&from, &to).doing("set aside", &from)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) trait OfLedger<T> {
+    fn of_ledger(self, doing: &'static str, path: &Path) -> Result<T, SpoolError>;
+}
+
+impl<T> OfLedger<T> for rusqlite::Result<T> {
+    fn of_ledger(self, doing: &'static str, path: &Path) -> Result<T, SpoolError> {
+        self.map_err(|source| match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SpoolError::LedgerBusy { path: path.into() },
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure) => {
+                SpoolError::DamagedLedger { path: path.into(), what: source.to_string() }
+            }
+            _ => SpoolError::Ledger { doing, path: path.into(), what: source.to_string() },
+        })
+    }
+}
+
+fn kind(number: i64) -> rusqlite::Result<Kind> {
+    one_of(&Kind::ALL, number)
+}
+
+fn step(number: i64) -> rusqlite::Result<Step> {
+    one_of(&[Step::Recorded, Step::Uploaded, Step::RowPosted, Step::Sent], number)
+}
+
+fn wall(number: i64) -> rusqlite::Result<Wall> {
+    one_of(&[Wall::Known, Wall::Provisional, Wall::TimeUncertain], number)
+}
+
+fn one_of<T: Copy>(all: &[T], number: i64) -> rusqlite::Result<T> {
+    let found = usize::try_from(number).ok().and_then(|number| all.get(number).copied());
+    found.ok_or_else(|| rusqlite::Error::ToSqlConversionFailure(format!("{number} stands for nothing").into()))
+}
