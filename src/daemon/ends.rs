@@ -1,7 +1,5 @@
 //! The two ends of the spool, as far as this process has them.
 
-#![expect(clippy::disallowed_types, reason = "EDGE: shared by threads")]
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

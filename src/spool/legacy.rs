@@ -8,7 +8,7 @@
 //! It is done in one transaction; files that move do so before, and what is no longer needed is removed by the next start. So a
 //! crash in between does no harm.
 
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
+#![expect(clippy::disallowed_methods, reason = "EDGE: files")]
 
 use std::collections::BTreeMap;
 use std::fs;

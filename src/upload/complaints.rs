@@ -56,7 +56,7 @@ impl Complaints {
             Streak::Everything(_) => Ruling::Keep(Vec::new()),
             Streak::SetAside(ids) if ids.contains(id) => Ruling::SetAside,
             Streak::SetAside(ids) if ids.len() + 1 < DIFFERENT_ITEMS => {
-                ids.push(id.clone());
+                ids.push(*id);
                 Ruling::SetAside
             }
             Streak::SetAside(ids) => {
@@ -85,7 +85,7 @@ impl Complaints {
     /// This item is put off alone, since this stage has failed so.
     pub fn put_off(&mut self, id: &ItemId, stage: Stage, cause: &str, now: Duration) {
         let trouble =
-            self.troubled.entry(id.clone()).or_insert(Trouble { failures: 0, last: now, text: String::new() });
+            self.troubled.entry(*id).or_insert(Trouble { failures: 0, last: now, text: String::new() });
         trouble.failures += 1;
         trouble.last = now;
         trouble.text = trouble_text(id.kind, stage, cause);

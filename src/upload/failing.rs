@@ -11,7 +11,7 @@ use crate::item::ItemId;
 
 impl Uploader {
     pub(super) fn put_back(&mut self, id: &ItemId, how: PutBack) {
-        self.pending.push_back(Action::PutBack(id.clone(), how));
+        self.pending.push_back(Action::PutBack(*id, how));
     }
 
     /// It goes on where it is when it is taken again.

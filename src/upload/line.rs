@@ -71,7 +71,7 @@ impl Line {
     pub fn doubt(&mut self, id: &ItemId, is_known_to_fail: bool, now: Duration, jitter: f64) {
         self.kinds.insert(id.kind);
         if !is_known_to_fail && self.failed.len() < DIFFERENT_ITEMS {
-            self.failed.insert(id.clone());
+            self.failed.insert(*id);
         }
         if self.failed.len() == DIFFERENT_ITEMS {
             self.fail(Duration::ZERO, now, jitter);

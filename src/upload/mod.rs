@@ -222,7 +222,7 @@ impl Uploader {
         match (&self.link, &self.hand) {
             (Link::Unregistered, _) => Action::Register,
             (Link::Registered, _) => Action::AskStorageSolution,
-            (Link::Ready { .. }, Some(d)) => Action::Deliver(d.id.clone(), d.entry.clone(), d.stage),
+            (Link::Ready { .. }, Some(d)) => Action::Deliver(d.id, d.entry.clone(), d.stage),
             (Link::Ready { asked, .. }, None) if now >= *asked + STORAGE_SOLUTION_REFRESH => Action::AskStorageSolution,
             (Link::Ready { .. }, None) => Action::Take(self.want(now)),
         }
@@ -333,7 +333,7 @@ impl Uploader {
         self.passed_over = Kinds::default();
         delivery.found(rows);
         if delivery.stage == Stage::Upload && now < self.files.rest_until() {
-            let id = delivery.id.clone();
+            let id = delivery.id;
             self.hand = None;
             self.put_back(&id, PutBack::Later(self.files.rest_until() - now));
         }

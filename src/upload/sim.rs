@@ -115,7 +115,7 @@ impl Sim {
         let entry = Entry::new(Dated::known(item), 1, None);
         let id = ItemId { kind, row: number as i64 };
         self.queue.add_new(waiting(id, &entry));
-        self.entries.insert(id.clone(), (number, entry));
+        self.entries.insert(id, (number, entry));
         id
     }
 
@@ -192,7 +192,7 @@ impl Sim {
 
     fn take(&mut self, want: Want, until: Duration) -> Outcome {
         if let Some(id) = self.queue.take(self.now, want) {
-            return Outcome::Taken(id.clone(), self.entries[&id].1.clone());
+            return Outcome::Taken(id, self.entries[&id].1.clone());
         }
         let due = self.queue.next_due().unwrap_or(until).min(self.now + Duration::from_secs(1));
         self.now = due.clamp(self.now + Duration::from_millis(1), until.max(self.now + Duration::from_millis(1)));
@@ -211,7 +211,7 @@ impl Sim {
             PutBack::Later(wait) => self.queue.delay(id, now + wait),
             PutBack::Refused(_) => {
                 self.queue.finish(id);
-                self.refused.insert(id.clone());
+                self.refused.insert(id);
             }
         }
         Outcome::Done

@@ -107,7 +107,7 @@ fn an_utterance_whose_cluster_was_corrected_gets_another_row_before_its_task() {
         *track_id = format!("T-{cluster}-00");
     };
     cluster(&mut entry, "WRONG");
-    uploader.on(Outcome::Taken(id.clone(), entry.clone()), NOW, 0.0);
+    uploader.on(Outcome::Taken(id, entry.clone()), NOW, 0.0);
     let mut done = Vec::new();
     while let Action::Deliver(_, now, stage) = uploader.next(NOW) {
         done.push(stage);
