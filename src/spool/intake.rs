@@ -240,14 +240,15 @@ impl Intake {
         let (mut given_up, mut freed) = (Vec::new(), 0);
         while freed < bytes {
             let lot = self.choose(&state.ledger, newcomer, bytes - freed, state.budget.spare_bytes())?;
-            if lot.is_empty() {
+            let lot_bytes: u64 = lot.iter().map(|candidate| candidate.disk_bytes).sum();
+            if freed + lot_bytes < bytes && lot.len() < GIVEN_UP_AT_ONCE {
                 return Err(full());
             }
             let rows: Vec<_> = lot.iter().map(|candidate| (candidate.row, candidate.name.clone())).collect();
             state.ledger.give_up(&rows)?;
             self.folders.remove(lot.iter().map(|candidate| &candidate.name))?;
-            for Candidate { name, disk_bytes, .. } in &lot {
-                freed += disk_bytes;
+            freed += lot_bytes;
+            for Candidate { name, .. } in &lot {
                 state.counts.dropped.add_one(name.kind(), name.media_bytes());
             }
             given_up.extend(lot);

@@ -17,6 +17,8 @@ pub mod files;
 mod intake;
 pub mod ledger;
 mod legacy;
+#[cfg(test)]
+mod model;
 mod outbox;
 pub mod placement;
 pub mod queue;

@@ -211,7 +211,7 @@ impl Sim {
             PutBack::Later(wait) => self.queue.delay(id, now + wait),
             PutBack::Refused(_) => {
                 self.queue.finish(id);
-                self.refused.insert(id);
+                self.refused.insert(*id);
             }
         }
         Outcome::Done
