@@ -27,6 +27,10 @@ use crate::config::{LocalConfig, SshLogin};
 use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, SSH_KEPT_OPEN};
 use crate::item::{Item, name};
 
+/// What a person is told of a server that ends the connection before it has said anything.
+const HANGS_UP: &str = "the server hangs up at once; check that an SSH server listens at this port, and that no firewall keeps this \
+                        device out";
+
 /// Where rsync writes what is not whole yet, in the destination's own folder.
 const SCRATCH: &str = ".listener-scratch";
 
@@ -171,7 +175,14 @@ impl Rsync {
         }
         // ssh knows why; rsync only that ssh has ended.
         let of_ssh = || said.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("rsync"));
-        let told = about("ssh: ").or_else(of_ssh).or_else(|| about("rsync: ")).unwrap_or("it does not say why");
+        // OpenSSH 9 has a line about it, OpenSSH 10 may say nothing, and rsync says only how little it has read.
+        let hangs_up = |words: &str| about(words).map(|_| HANGS_UP);
+        let told = hangs_up("kex_exchange_identification")
+            .or_else(|| about("ssh: "))
+            .or_else(of_ssh)
+            .or_else(|| hangs_up("(0 bytes received so far)"))
+            .or_else(|| about("rsync: "))
+            .unwrap_or("it does not say why");
         let told = one_line(told);
         // rsync(1), EXIT VALUES; ssh(1), EXIT STATUS. 127 is the server's shell, which finds no rsync.
         match status.code() {
