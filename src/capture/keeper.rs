@@ -468,6 +468,7 @@ mod tests {
 
         // Delivered, and a minute later it is over.
         while let Some(id) = take(&outbox) {
+            outbox.load(&id).expect("it is whole");
             outbox.finish(&id, Duration::ZERO).expect("it goes");
         }
         clock.advance(LOSS_LOG_INTERVAL);

@@ -209,7 +209,7 @@ mod tests {
     fn wherever_the_power_fails_at_the_end_of_an_utterance_it_is_never_there_twice() {
         let mut kept = Vec::new();
         for operations in 1..=12 {
-            let dir = tempfile::tempdir().expect("a folder");
+            let dir = power::folder();
             let (mut cut_off, spool) = keeper(dir.path());
             cut_off.keep(so_far(0, SECOND), &|_| {});
             power::watch();

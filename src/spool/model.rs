@@ -323,7 +323,7 @@ proptest! {
         seed: u64,
     ) {
         power::watch();
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = power::folder();
         let mut trial = Trial {
             dir,
             spool: None,
