@@ -179,9 +179,14 @@ pub fn create_shared_dirs(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Ends a transaction of a database, which makes itself durable.
-pub fn commit(commit: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    perform(Operation::Commit, commit)
+/// A database is about to commit, which it makes durable by itself.
+pub fn before_commit() -> io::Result<()> {
+    perform(Operation::Commit, || Ok(()))
+}
+
+/// Makes durable which files are in a folder.
+pub fn sync_folder(dir: &Path) -> io::Result<()> {
+    perform(Operation::SyncDir(dir), || File::open(dir)?.sync_all())
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {

@@ -172,7 +172,8 @@ impl Keeper {
         self.tell_of_clock(tell);
         self.tell_of_ledger(tell);
         if self.shortage.is_over(self.clock.monotonic()) && self.intake.has_room() {
-            self.shortage.clear(tell);
+            self.shortage = Shortages::default();
+            self.tell_if_disk_is_well(tell);
         }
         self.remember(false);
     }
@@ -180,11 +181,17 @@ impl Keeper {
     fn tell_of_ledger(&mut self, tell: &dyn Fn(Event)) {
         let trouble = self.intake.tend();
         if trouble != self.trouble {
-            match &trouble {
-                Some(text) => tell(Event::Fault(Fault::new(Part::Disk, text.clone()))),
-                None => tell(Event::Cleared(Part::Disk)),
-            }
             self.trouble = trouble;
+            match &self.trouble {
+                Some(text) => tell(Event::Fault(Fault::new(Part::Disk, text.clone()))),
+                None => self.tell_if_disk_is_well(tell),
+            }
+        }
+    }
+
+    fn tell_if_disk_is_well(&self, tell: &dyn Fn(Event)) {
+        if self.trouble.is_none() && self.shortage.worst.is_none() {
+            tell(Event::Cleared(Part::Disk));
         }
     }
 
@@ -212,7 +219,8 @@ impl Keeper {
         if let Some(true_us) = self.history.true_offset_us()
             && let Err(error) = self.intake.settle(true_us)
         {
-            log::warn!("{}; what was recorded before the clock was set waits", error.line());
+            // It is tried again at once; that the ledger cannot be written is told.
+            log::debug!("{}; what was recorded before the clock was set waits", error.line());
         }
     }
 
@@ -303,11 +311,6 @@ impl Shortages {
 
     fn is_over(&self, now: Duration) -> bool {
         self.worst.is_some() && now >= self.last + LOSS_LOG_INTERVAL
-    }
-
-    fn clear(&mut self, tell: &dyn Fn(Event)) {
-        self.worst = None;
-        tell(Event::Cleared(Part::Disk));
     }
 }
 
@@ -471,6 +474,7 @@ mod tests {
             outbox.load(&id).expect("it is whole");
             outbox.finish(&id, Duration::ZERO).expect("it goes");
         }
+        outbox.close().expect("they go");
         clock.advance(LOSS_LOG_INTERVAL);
         keeper.tend(&tell);
         assert_eq!(told.borrow().last(), Some(&Event::Cleared(Part::Disk)));

@@ -210,6 +210,13 @@ pub fn parse_unfinished_speech(file: &str) -> Option<(Uuid, u32, Timestamp)> {
     (unfinished_speech(run, index, start) == file).then_some((run, index, start))
 }
 
+/// The run of a file in the scratch folder, by its name.
+pub fn run_of_unfinished(file: &str) -> Option<Uuid> {
+    let clip = || parse_unfinished_clip(file).map(|(run, _)| run);
+    let speech = || parse_unfinished_speech(file).map(|(run, ..)| run);
+    clip().or_else(speech).or_else(|| ItemName::of_file(file).map(|name| name.run()))
+}
+
 /// The file's own name, as the rows of the API give it: `{index}-{YYYYmmddHHMMSS of the end}.wav`,
 /// `{YYYY-MM-DD_HH-MM-SS of the start}.mp4`, `{second}.jpg` (api-contract, "What the consumers need" 1, 5, 6).
 pub fn api_file(item: &Item) -> String {

@@ -59,6 +59,13 @@ pub struct Totals {
     pub others_disk_bytes: [u64; Kind::ALL.len()],
 }
 
+impl Totals {
+    /// What all of it takes on the disk.
+    pub fn used_bytes(&self) -> u64 {
+        self.disk_bytes.iter().sum()
+    }
+}
+
 /// What one process has done with items since it was started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -79,8 +79,14 @@ impl Intake {
         media_bytes: u64,
         put: impl FnOnce(&Path) -> Result<(), SpoolError>,
     ) -> Result<Room, SpoolError> {
-        let state = &mut *self.state();
-        let run = state.ledger.run_clock(item.uid())?;
+        let run = {
+            let ledger = &self.state().ledger;
+            // What is seen may belong to a run that was not noted: it is from the last there was.
+            match ledger.run_clock(item.uid())? {
+                None => ledger.last_run_clock()?,
+                known => known,
+            }
+        };
         let (boot, offset_us, wall) = match run {
             None => (UNKNOWN_BOOT, 0, Wall::Known),
             Some(run) => match run.true_us {
@@ -88,10 +94,10 @@ impl Intake {
                 None => (run.boot, run.offset_us, Wall::Provisional),
             },
         };
-        let uptime_us = item.start().as_microsecond().saturating_sub(offset_us);
+        let (uptime_us, owner) = (item.start().as_microsecond().saturating_sub(offset_us), self.leftovers_of());
         let recorded = Recorded { boot: uuid::Uuid::nil(), uptime_us };
-        let entry = Entry::new(Dated { item, recorded, wall }, media_bytes, self.owner());
-        self.admit_entry(state, entry, boot, uptime_us, put)
+        let entry = Entry::new(Dated { item, recorded, wall }, media_bytes, owner);
+        self.admit_entry(entry, owner, boot, uptime_us, put)
     }
 
     /// Keeps an utterance. What was kept of it while it was being said goes before its row comes: it must never be there twice, since

@@ -49,12 +49,23 @@ pub enum SpoolError {
         /// What SQLite said.
         what: String,
     },
+    /// The disk did not give it, or did not take it.
+    #[error("the disk does not read or write {path}: {what}")]
+    UnreadableLedger {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        what: String,
+    },
     /// It was written by a newer version of the program.
     #[error("{path} was written by a newer version of the program")]
     NewerLedger {
         /// The database.
         path: PathBuf,
     },
+    /// Another version of the program is still at it.
+    #[error("version 0.1.0 of the program still uses {0}; it is taken over when that has ended")]
+    OldVersion(PathBuf),
     /// The other side has set it aside.
     #[error("{path} is another file now; the program has to be started again")]
     LedgerReplaced {
@@ -91,7 +102,14 @@ impl SpoolError {
 
     /// Why the ledger cannot be used any more, if it cannot.
     pub fn reason_to_replace(&self) -> Option<String> {
-        matches!(self, Self::DamagedLedger { .. } | Self::NewerLedger { .. }).then(|| self.to_string())
+        let is_of_no_use =
+            matches!(self, Self::DamagedLedger { .. } | Self::UnreadableLedger { .. } | Self::NewerLedger { .. });
+        is_of_no_use.then(|| self.to_string())
+    }
+
+    /// Whether only another start of the program can help: that makes a new ledger, or opens the one that another has made.
+    pub fn needs_restart(&self) -> bool {
+        matches!(self, Self::DamagedLedger { .. } | Self::LedgerReplaced { .. })
     }
 
     /// The error with its cause, on one line.

@@ -7,7 +7,12 @@
 //! damaged/   what nobody can make sense of, and ledgers that could not be used; never deleted, never delivered
 //! ```
 
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: files, the log"
+)]
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -18,9 +23,33 @@ use super::budget::Disk;
 use super::error::Doing;
 use crate::durable;
 use crate::item::{ItemName, Kind};
+use crate::limits::SPEECH_RESERVE_BYTES;
 
 /// Of the spool's files, before the umask: the other side may run as another user of the group.
 const SHARED: u32 = 0o660;
+
+/// One side of the spool: each may be taken once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Intake,
+    Outbox,
+}
+
+impl Side {
+    fn lock(self) -> &'static str {
+        match self {
+            Self::Intake => "lock",
+            Self::Outbox => "lock-upload",
+        }
+    }
+
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Intake => Self::Outbox,
+            Self::Outbox => Self::Intake,
+        }
+    }
+}
 
 /// The spool's folders.
 #[derive(Debug)]
@@ -68,8 +97,17 @@ impl Folders {
         if name.kind() == Kind::Picture {
             return Ok(());
         }
-        let from = self.before_row(name);
-        durable::replace_volatile(&from, &self.media(name)).doing("move", &from)
+        let (from, to) = (self.before_row(name), self.media(name));
+        match durable::replace_volatile(&from, &to) {
+            // The other side has done it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => Ok(()),
+            other => other.doing("move", &from),
+        }
+    }
+
+    /// Whether the file is in either place.
+    pub(super) fn is_there(&self, name: &ItemName) -> bool {
+        self.media(name).exists() || self.before_row(name).exists()
     }
 
     /// Writes a file durably.
@@ -82,11 +120,18 @@ impl Folders {
         fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() == name.media_bytes())
     }
 
-    /// Removes the files of items whose rows are gone. A power cut may bring them back; the next start removes them again.
-    pub(super) fn remove<'a>(&self, names: impl IntoIterator<Item = &'a ItemName>) -> Result<(), SpoolError> {
-        names.into_iter().map(|name| self.media(name)).try_for_each(|path| {
-            durable::remove_volatile(&path).doing("remove", &path)
-        })
+    /// Removes the files of items whose rows are gone. One that stays, or that a power cut brings back, the next start removes.
+    pub(super) fn remove<'a>(&self, names: impl IntoIterator<Item = &'a ItemName>) {
+        for path in names.into_iter().map(|name| self.media(name)) {
+            if let Err(error) = durable::remove_volatile(&path) {
+                log::warn!("cannot remove {}: {error}; the next start does it", path.display());
+            }
+        }
+    }
+
+    /// Makes durable that files have taken their places.
+    pub(super) fn sync_places(&self) -> Result<(), SpoolError> {
+        durable::sync_folder(&self.items).doing("sync", &self.items)
     }
 
     /// Sets something aside that nobody can make sense of. Of two with one name the later stays.
@@ -104,8 +149,8 @@ impl Folders {
     }
 
     /// Takes a side of the spool, until the file is closed.
-    pub(super) fn take_side(&self, name: &str) -> Result<File, SpoolError> {
-        let path = self.dir.join(name);
+    pub(super) fn take_side(&self, side: Side) -> Result<File, SpoolError> {
+        let path = self.dir.join(side.lock());
         let file = durable::shared_file(&path).doing("open", &path)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
@@ -125,9 +170,15 @@ impl Folders {
         Ok(Some(file))
     }
 
-    /// Whether nobody has it in hand.
-    pub(super) fn is_free(&self, name: &ItemName) -> bool {
-        File::open(self.media(name)).is_ok_and(|file| file.try_lock().is_ok())
+    /// The same for what is given up: `None` if somebody has it in hand.
+    pub(super) fn seize(&self, name: &ItemName) -> Option<File> {
+        let file = File::open(self.media(name)).ok()?;
+        file.try_lock().is_ok().then_some(file)
+    }
+
+    /// Whether there is room for a ledger.
+    pub(super) fn has_space(&self) -> bool {
+        self.disk().is_ok_and(|disk| disk.free_bytes > SPEECH_RESERVE_BYTES)
     }
 
     /// Free space, and all of it.

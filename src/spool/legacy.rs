@@ -1,12 +1,13 @@
-//! Fills a new ledger: with what a spool of version 0.1.0 has in its manifests, or else with what the names of the files tell. EDGE.
+//! Opens a ledger, and fills a new one: with what a spool of version 0.1.0 has in its manifests, or with what the names of the files
+//! tell. EDGE.
 //!
 //! ```text
 //! 0.1.0:  items/NAME.json     an item's manifest, beside its file      runs/RUN.json   what a run knew of the clock
 //!         refused/NAME.json   the same, with NAME.answer.txt           books.json      what was dropped; the last true time
 //! ```
 //!
-//! It is done in one transaction; files that move do so before, and what is no longer needed is removed by the next start. So a
-//! crash in between does no harm.
+//! It is done in one transaction; files that move do so before, and what is no longer needed is removed afterwards. A crash in
+//! between does no harm: it is done again.
 
 #![expect(clippy::disallowed_methods, reason = "EDGE: files")]
 
@@ -22,14 +23,14 @@ use uuid::Uuid;
 use super::SpoolError;
 use super::amount::{Amount, Amounts};
 use super::error::Doing;
-use super::files::{Folders, each_file};
+use super::files::{Folders, Side, each_file};
 use super::ledger::clocks::{UNKNOWN_BOOT, add_boot, add_run, set_true};
 use super::ledger::items::{NewRow, insert};
 use super::ledger::totals::set_loss;
-use super::ledger::{Ledger, set_note};
+use super::ledger::{Ledger, Opened, set_note};
 use super::recover::found_entry;
 use crate::durable;
-use crate::item::{Entry, Item, ItemName, Kind, Recorded, Step, Wall};
+use crate::item::{Entry, Item, ItemName, Kind, Owner, OwnerTag, Recorded, Step, Wall};
 
 /// A manifest of 0.1.0.
 #[derive(Debug, Deserialize)]
@@ -59,41 +60,63 @@ struct Books {
     good_us: i64,
 }
 
-/// Fills a new ledger, in the transaction that makes it.
+/// Opens the ledger, making or filling it as need be, and takes over what 0.1.0 has left. `side` is the one that is held.
 ///
 /// # Errors
-/// When the folders cannot be read, or the ledger cannot be written.
-pub fn filled(folders: &Folders, ledger: &Ledger) -> Result<(), SpoolError> {
-    let boots = take_runs(folders, ledger)?;
-    let (refused, runs) = (folders.dir.join("refused"), folders.dir.join("runs"));
-    let mut next = 1;
-    let mut add = |new: NewRow| {
-        next += 1;
-        ledger.read(|db| insert(db, &NewRow { row: next - 1, ..new }))
-    };
-    if refused.is_dir() {
-        bring_back(folders, &refused)?;
+/// When the folders cannot be read or the ledger cannot be written, or 0.1.0 still runs on the other side.
+pub(super) fn open(folders: &Folders, side: Side, owner: Option<&Owner>) -> Result<(Ledger, Opened), SpoolError> {
+    let _lock = folders.lock("lock-ledger")?;
+    let is_old = folders.dir.join("runs").is_dir();
+    // Its other side would go on with manifests that nobody reads any more.
+    let other = is_old.then(|| folders.take_side(side.other()));
+    let _other = other.transpose().map_err(|_| SpoolError::OldVersion(folders.dir.clone()))?;
+    let (ledger, opened) = Ledger::open(folders, |ledger| if is_old { Ok(()) } else { from_names(folders, ledger) })?;
+    if is_old {
+        bring_back(folders)?;
+        ledger.in_one_go(|ledger| take_over(folders, ledger, owner.map(Owner::tag)))?;
+        remove_leftovers(folders)?;
     }
-    let mut files = Vec::new();
-    each_file(&folders.items, |file, _| files.extend(file.and_then(ItemName::of_file)))?;
-    files.sort_unstable();
-    for name in files {
+    Ok((ledger, opened))
+}
+
+/// The ledger is lost, or there never was one.
+fn from_names(folders: &Folders, ledger: &Ledger) -> Result<(), SpoolError> {
+    let mut row = 0;
+    for name in named(folders)?.into_iter().filter(|name| folders.is_whole(&folders.media(name), name)) {
+        row += 1;
+        ledger.read(|db| insert(db, &NewRow { row, ..of_name(name) }))?;
+    }
+    Ok(())
+}
+
+/// The items whose files are there.
+fn named(folders: &Folders) -> Result<Vec<ItemName>, SpoolError> {
+    let mut names = Vec::new();
+    each_file(&folders.items, |file, _| names.extend(file.and_then(ItemName::of_file)))?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// What has a manifest of 0.1.0 gets its row. It may have one: after an update that was rolled back, 0.1.0 knows better.
+fn take_over(folders: &Folders, ledger: &Ledger, owner: Option<OwnerTag>) -> Result<(), SpoolError> {
+    let boots = take_runs(folders, ledger)?;
+    let refused = folders.dir.join("refused");
+    let mut row = ledger.last_row()?;
+    for name in named(folders)? {
         let manifest = |dir: &Path| read_json::<Manifest>(&dir.join(format!("{name}.json")));
-        let (manifest, was_refused) = match manifest(&folders.items) {
-            Some(manifest) => (Some(manifest), false),
-            None => (manifest(&refused), true),
-        };
-        let new = match manifest {
-            Some(manifest) if folders.is_whole(&folders.media(&name), &name) => {
-                let refused = was_refused.then(|| refusal(&refused.join(format!("{name}.answer.txt"))));
-                of_manifest(manifest, name, refused, &boots)
-            }
-            // Of 0.1.0, a file without its manifest is unfinished.
-            _ if runs.is_dir() => continue,
-            _ if folders.is_whole(&folders.media(&name), &name) => of_name(name),
-            _ => continue,
-        };
-        add(new)?;
+        let waits = manifest(&folders.items);
+        let was_refused = waits.is_none();
+        let Some(manifest) = waits.or_else(|| manifest(&refused)) else { continue };
+        if !folders.is_whole(&folders.media(&name), &name) {
+            continue;
+        }
+        let refused = was_refused.then(|| refusal(&refused.join(format!("{name}.answer.txt"))));
+        row += 1;
+        let new = NewRow { row, owner, ..of_manifest(manifest, name, refused, &boots) };
+        ledger.read(|db| {
+            db.execute("DELETE FROM item WHERE file = ?1", [new.entry.name.media()])?;
+            insert(db, &new)
+        })?;
     }
     Ok(())
 }
@@ -127,9 +150,12 @@ fn take_runs(folders: &Folders, ledger: &Ledger) -> Result<BTreeMap<Uuid, i64>, 
 }
 
 /// The files of refused items lie with the others now.
-fn bring_back(folders: &Folders, refused: &Path) -> Result<(), SpoolError> {
-    let mut files = Vec::new();
-    each_file(refused, |file, path| files.extend(file.and_then(ItemName::of_file).map(|name| (name, path.to_owned()))))?;
+fn bring_back(folders: &Folders) -> Result<(), SpoolError> {
+    let (refused, mut files) = (folders.dir.join("refused"), Vec::new());
+    if !refused.is_dir() {
+        return Ok(());
+    }
+    each_file(&refused, |file, path| files.extend(file.and_then(ItemName::of_file).map(|name| (name, path.to_owned()))))?;
     for (name, path) in files {
         durable::relocate(&path, &folders.media(&name)).doing("move", &path)?;
     }
@@ -151,34 +177,29 @@ fn of_manifest(
     let Manifest { item, recorded, wall, step, row_unclear } = manifest;
     let boot = boots.get(&recorded.boot).copied().unwrap_or(UNKNOWN_BOOT);
     let entry = Entry { item, name, wall, step, row_unclear };
-    NewRow { row: 0, entry, boot, uptime_us: recorded.uptime_us, refused }
+    NewRow { row: 0, entry, owner: None, boot, uptime_us: recorded.uptime_us, refused }
 }
 
-/// The ledger is lost: whether the row of speech or of a clip was posted is asked at the API.
+/// Whether the row of speech or of a clip was posted is asked at the API.
 fn of_name(name: ItemName) -> NewRow {
-    let is_picture = name.kind() == Kind::Picture;
-    let (entry, uptime_us) = found_entry(name, 0);
-    let step = if is_picture { Step::Recorded } else { Step::Uploaded };
-    let entry = Entry { step, row_unclear: !is_picture, ..entry };
-    NewRow { row: 0, entry, boot: UNKNOWN_BOOT, uptime_us, refused: None }
-}
-
-/// Whether a file in `items/` is a manifest: its item has a row by now.
-pub(super) fn is_manifest(file: &str) -> bool {
-    file.strip_suffix(".json").and_then(ItemName::parse).is_some()
+    let (entry, uptime_us) = found_entry(name, 0, true);
+    NewRow { row: 0, owner: entry.name.owner(), entry, boot: UNKNOWN_BOOT, uptime_us, refused: None }
 }
 
 /// Removes what 0.1.0 has left and nobody needs any more.
-pub(super) fn remove_leftovers(folders: &Folders) -> Result<(), SpoolError> {
-    for left in ["sending", "refused", "runs"] {
-        let path = folders.dir.join(left);
-        if path.is_dir() {
-            durable::remove_tree(&path).doing("remove", &path)?;
-        }
-    }
+fn remove_leftovers(folders: &Folders) -> Result<(), SpoolError> {
+    let mut manifests = Vec::new();
+    let is_manifest = |file: &str| file.strip_suffix(".json").and_then(ItemName::parse).is_some();
+    each_file(&folders.items, |file, path| manifests.extend(file.filter(|file| is_manifest(file)).map(|_| path.to_owned())))?;
+    durable::remove_all(&manifests).doing("clear", &folders.items)?;
     for left in ["books.json", "retry", "lock-moves"] {
         let path = folders.dir.join(left);
         durable::remove(&path).doing("remove", &path)?;
+    }
+    // The last says that there is something to take over.
+    for left in ["sending", "refused", "runs"] {
+        let path = folders.dir.join(left);
+        durable::remove_tree(&path).doing("remove", &path)?;
     }
     Ok(())
 }

@@ -32,7 +32,6 @@ pub mod wall;
 
 pub use error::SpoolError;
 pub use intake::{Intake, Room};
-pub use legacy::filled;
 pub use outbox::Outbox;
 
 /// What was found when the spool was opened.
@@ -50,6 +49,8 @@ pub struct Found {
     pub damaged: usize,
     /// Items whose files are gone.
     pub lost: usize,
+    /// What could not be taken up, and why.
+    pub left: Vec<String>,
     /// Why the ledger had to be built anew.
     pub replaced: Option<String>,
 }

@@ -72,6 +72,8 @@ impl Place {
 struct Model {
     items: BTreeMap<ItemName, BTreeSet<Place>>,
     in_hand: BTreeMap<ItemId, ItemName>,
+    /// Pictures that are gone: a power cut may bring their files back, which get rows again.
+    removed: BTreeSet<ItemName>,
 }
 
 impl Model {
@@ -79,11 +81,27 @@ impl Model {
         *self.items[name].first().expect("it is somewhere")
     }
 
+    /// What may be after a power cut.
+    fn lose_power(&mut self) {
+        for name in self.removed.clone() {
+            self.maybe(&name, Place::Waiting(Step::Recorded));
+        }
+        // There may be too much then: the oldest pictures are given up at the start.
+        let pictures: Vec<_> = self.items.keys().filter(|name| name.kind() == Kind::Picture).cloned().collect();
+        pictures.iter().for_each(|name| self.maybe(name, Place::Gone));
+    }
+
     fn put(&mut self, name: &ItemName, place: Place) {
+        if place == Place::Gone && name.kind() == Kind::Picture {
+            self.removed.insert(name.clone());
+        }
         self.items.insert(name.clone(), BTreeSet::from([place]));
     }
 
     fn maybe(&mut self, name: &ItemName, place: Place) {
+        if place == Place::Gone && name.kind() == Kind::Picture {
+            self.removed.insert(name.clone());
+        }
         self.items.entry(name.clone()).or_insert_with(|| BTreeSet::from([Place::Gone])).insert(place);
     }
 
@@ -302,6 +320,7 @@ impl Trial {
     /// The power comes back, and what is left is taken up.
     fn recover(&mut self) -> Result<(), TestCaseError> {
         self.spool = None;
+        self.model.lose_power();
         power::restore(|| self.chance.bool());
         if let Some(again) = self.again.take() {
             power::fail_after(again);

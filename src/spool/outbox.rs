@@ -12,12 +12,12 @@ use jiff::Timestamp;
 
 use super::amount::{Amount, Counts, Totals};
 use super::doorbell::{Doorbell, Ear};
-use super::files::Folders;
+use super::files::{Folders, Side};
 use super::ledger::{Durably, Ledger};
 use super::queue::{Queue, Want};
-use super::{SpoolError, filled};
+use super::{SpoolError, legacy};
 use crate::item::{Entry, ItemId, ItemName, Kind, Owner, OwnerTag, Step};
-use crate::limits::{FINISHED_AT_ONCE, FINISH_LATE, REFUSAL_TOLD};
+use crate::limits::{FINISH_LATE, FINISHED_AT_ONCE, GIVEN_UP_AT_ONCE, REFUSAL_TOLD};
 
 /// Gives items out. Any thread may deliver what it has taken in hand.
 #[derive(Debug)]
@@ -52,9 +52,9 @@ impl Outbox {
     pub fn open(dir: &Path, owner: Option<&Owner>) -> Result<Self, SpoolError> {
         let folders = Folders::of(dir);
         folders.make()?;
-        let side = folders.take_side("lock-upload")?;
-        let ear = Ear::at(&folders.doorbell())?;
-        let (ledger, _) = Ledger::open(&folders, |ledger| filled(&folders, ledger))?;
+        let side = folders.take_side(Side::Outbox)?;
+        let ear = Ear::at(&folders.doorbell());
+        let (ledger, _) = legacy::open(&folders, Side::Outbox, owner)?;
         let state = State {
             ledger,
             queue: Queue::default(),
@@ -81,25 +81,31 @@ impl Outbox {
         if !state.ledger.has_changed()? {
             return Ok(());
         }
+        self.read_rows(state).inspect_err(|_| state.ledger.forget_seen())
+    }
+
+    fn read_rows(&self, state: &mut State) -> Result<(), SpoolError> {
         let now = state.ledger.epoch()?;
-        if state.epoch != now {
-            // Their rows would be read again.
-            self.remove_finished(state)?;
-        }
-        let State { ledger, queue, epoch, last_row, .. } = state;
-        if std::mem::replace(epoch, now) == now {
-            ledger.each_waiting(self.owner, *last_row, |waiting| {
+        // What capture gives up it does not tell; some of that is found out when it is taken.
+        let there = state.ledger.totals(self.owner)?.waiting.items();
+        let is_stale = state.queue.len() > there.saturating_add(GIVEN_UP_AT_ONCE as u64);
+        let State { ledger, queue, last_row, .. } = state;
+        if state.epoch == now && !is_stale {
+            return ledger.each_waiting(self.owner, *last_row, |waiting| {
                 *last_row = waiting.id.row;
                 queue.add_new(waiting);
-            })
-        } else {
-            queue.clear();
-            *last_row = 0;
-            ledger.each_waiting(self.owner, 0, |waiting| {
-                *last_row = waiting.id.row;
-                queue.add(waiting);
-            })
+            });
         }
+        // Their rows would be read again.
+        self.remove_finished(state)?;
+        let State { ledger, queue, epoch, last_row, .. } = state;
+        queue.clear();
+        ledger.each_waiting(self.owner, 0, |waiting| {
+            *last_row = waiting.id.row.max(*last_row);
+            queue.add(waiting);
+        })?;
+        *epoch = now;
+        Ok(())
     }
 
     /// Takes the most urgent item in hand of those that are wanted, waiting up to `patience` for one. It must then be given to one of
@@ -119,7 +125,7 @@ impl Outbox {
             if let Some(id) = state.queue.take(now(), want) {
                 return Ok(Some(id));
             }
-            self.remove_finished(state)?;
+            self.remove_finished_if_late(state, now())?;
             state.queue.next_due().map_or(patience, |due| patience.min(due.saturating_sub(now())))
         };
         self.ear.wait(patience);
@@ -144,8 +150,8 @@ impl Outbox {
     }
 
     /// Waits, or until [`Self::wake`].
-    pub fn rest(&self, patience: Duration) {
-        if let Err(error) = self.remove_finished(&mut self.state()) {
+    pub fn rest(&self, patience: Duration, now: Duration) {
+        if let Err(error) = self.remove_finished_if_late(&mut self.state(), now) {
             log::debug!("{}", error.line());
         }
         self.ear.wait(patience);
@@ -225,16 +231,18 @@ impl Outbox {
         if id.kind == Kind::Picture {
             // One that a power cut brings back is sent once more, to the same place; a task would be queued twice.
             state.finished.push((*id, name));
-            let since = *state.finished_since.get_or_insert(now);
-            if state.finished.len() >= FINISHED_AT_ONCE || now >= since + FINISH_LATE {
-                self.remove_finished(state)?;
-            }
+            state.finished_since.get_or_insert(now);
         } else {
+            // A power cut must not bring the file back to where it lay before it had a row.
+            self.folders.sync_places()?;
             self.remove(&mut state.ledger, &[(*id, name)])?;
         }
         state.held.remove(id);
         state.queue.finish(id);
         state.counts.delivered.add_one(id.kind, bytes);
+        if let Err(error) = self.remove_finished_if_late(state, now) {
+            log::debug!("{}; it is tried again", error.line());
+        }
         Ok(())
     }
 
@@ -242,7 +250,13 @@ impl Outbox {
         let _removing = self.folders.lock("lock-removing")?;
         let rows: Vec<_> = delivered.iter().map(|(id, _)| id.row).collect();
         ledger.delete(Durably::Now, &rows)?;
-        self.folders.remove(delivered.iter().map(|(_, name)| name))
+        self.folders.remove(delivered.iter().map(|(_, name)| name));
+        Ok(())
+    }
+
+    fn remove_finished_if_late(&self, state: &mut State, now: Duration) -> Result<(), SpoolError> {
+        let is_late = state.finished_since.is_some_and(|since| now >= since + FINISH_LATE);
+        if is_late || state.finished.len() >= FINISHED_AT_ONCE { self.remove_finished(state) } else { Ok(()) }
     }
 
     fn remove_finished(&self, state: &mut State) -> Result<(), SpoolError> {
@@ -351,7 +365,7 @@ impl Outbox {
 
     /// How long ago something was last refused, by the wall clock, and the answer; of the last day.
     pub fn last_set_aside(&self, now: Timestamp) -> Option<(Duration, String)> {
-        let (at, answer) = self.state().ledger.last_refusal().ok().flatten()?;
+        let (at, answer) = self.state().ledger.last_refusal(self.owner).ok().flatten()?;
         // A clock that is not set yet is before it.
         let age = Duration::try_from(now.duration_since(at)).unwrap_or_default();
         (age < REFUSAL_TOLD).then_some((age, answer))

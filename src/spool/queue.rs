@@ -49,6 +49,8 @@ pub struct Queue {
     shelves: [Shelf; Kind::ALL.len()],
     /// Those that wait for their time.
     due: BTreeSet<(Duration, ItemId, Slot)>,
+    /// The same of those that are about to be added anew.
+    until: BTreeMap<ItemId, Duration>,
     in_hand: BTreeMap<ItemId, Slot>,
     /// Those whose files are known to be where the server finds them, and whether everything else of them is sent, too.
     file_in_place: BTreeMap<ItemId, (Slot, bool)>,
@@ -72,7 +74,15 @@ impl Queue {
             self.file_in_place.insert(id, (slot, step == Step::Sent));
         }
         self.shelves[id.kind as usize].add(&slot);
-        self.shelve(id.kind, slot);
+        match self.until.remove(&id) {
+            Some(due) => drop(self.due.insert((due, id, slot))),
+            None => self.shelve(id.kind, slot),
+        }
+    }
+
+    /// How many wait, those in hand included.
+    pub fn len(&self) -> u64 {
+        self.shelves.iter().map(|shelf| shelf.waiting.items).sum()
     }
 
     /// An item that has just been recorded waits.
@@ -81,11 +91,12 @@ impl Queue {
         self.add(waiting);
     }
 
-    /// Everything but what is in hand is about to be added anew. What was deferred waits no longer.
+    /// Everything but what is in hand is about to be added anew. What waits for its time goes on doing so.
     pub fn clear(&mut self) {
-        let Self { in_hand, minutes, newest_us, mut file_in_place, .. } = std::mem::take(self);
+        let Self { in_hand, minutes, newest_us, mut file_in_place, due, .. } = std::mem::take(self);
         file_in_place.retain(|id, _| in_hand.contains_key(id));
-        *self = Self { in_hand, minutes, newest_us, file_in_place, ..Self::default() };
+        let until = due.into_iter().map(|(due, id, _)| (id, due)).collect();
+        *self = Self { in_hand, minutes, newest_us, file_in_place, until, ..Self::default() };
         for (id, slot) in &self.in_hand {
             self.shelves[id.kind as usize].add(slot);
         }
@@ -275,6 +286,6 @@ impl Queue {
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.shelves.iter().all(|shelf| shelf.waiting.items == 0)
+        self.len() == 0
     }
 }

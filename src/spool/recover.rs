@@ -1,18 +1,21 @@
 //! What a start takes up of what an earlier run has left.
 //!
 //! ```text
-//! items/    with a row: waits               scratch/  with a row: takes its place
-//!           without, whole picture: kept               without, whole: kept
-//!           without, speech or clip: it was            cut short: kept up to its last whole second
-//!             delivered, and is removed                anything else: removed
-//!           anything else: set aside        a row without a file: told and counted
+//! scratch/  with a row: takes its place          items/  with a row: waits
+//!           without, whole: kept                         without, whole picture: kept
+//!           cut short: kept up to its last second        without, speech or clip: it was delivered, and is removed
+//!           anything else: removed                       anything else: set aside
+//! a row without a file: told and counted
 //! ```
+//!
+//! What cannot be read or moved is told and left where it is: one bad file must not keep a box from recording.
 
 #![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "EDGE: files")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
@@ -20,24 +23,36 @@ use super::error::Doing;
 use super::files::each_file;
 use super::intake::{Intake, State};
 use super::ledger::clocks::UNKNOWN_BOOT;
-use super::legacy::{is_manifest, remove_leftovers};
 use super::{Found, SpoolError};
 use crate::durable;
 use crate::item::{Entry, ItemName, Kind, Step, name};
 
-/// The files that rows name: 100,000 names would be ten times as large.
-struct Known(Vec<(u64, i64)>);
+/// The files that rows name. 100,000 names would be ten times as large.
+struct Known {
+    rows: Vec<(u64, i64)>,
+    has_file: Vec<bool>,
+}
 
 impl Known {
     fn of(state: &State) -> Result<Self, SpoolError> {
-        let mut known = Vec::new();
-        state.ledger.each_file(|row, file| known.push((hash(file), row)))?;
-        known.sort_unstable();
-        Ok(Self(known))
+        let mut rows = Vec::new();
+        state.ledger.each_file(|row, file| rows.push((hash(file), row)))?;
+        rows.sort_unstable();
+        let has_file = vec![false; rows.len()];
+        Ok(Self { rows, has_file })
     }
 
-    fn place(&self, file: &str) -> Option<usize> {
-        self.0.binary_search_by_key(&hash(file), |(hash, _)| *hash).ok()
+    /// Whether a row names this file, which is there.
+    fn see(&mut self, file: &str) -> bool {
+        let place = self.rows.binary_search_by_key(&hash(file), |(hash, _)| *hash);
+        place.is_ok_and(|place| {
+            self.has_file[place] = true;
+            true
+        })
+    }
+
+    fn without_file(&self) -> impl Iterator<Item = i64> {
+        self.rows.iter().zip(&self.has_file).filter(|(_, has_file)| !**has_file).map(|((_, row), _)| *row)
     }
 }
 
@@ -47,89 +62,88 @@ fn hash(file: &str) -> u64 {
     hasher.finish()
 }
 
+impl Found {
+    fn tried<T: Default>(&mut self, result: Result<T, SpoolError>) -> T {
+        result.unwrap_or_else(|error| {
+            log::warn!("{}; it is left where it is", error.line());
+            self.left.push(error.line());
+            T::default()
+        })
+    }
+}
+
 impl Intake {
-    /// Puts the folders and the ledger in order after a crash.
-    pub(super) fn recover(&self) -> Result<Found, SpoolError> {
+    /// Puts the folders and the ledger in order after a crash. `is_new`: the ledger had to be filled by the names of files.
+    pub(super) fn recover(&self, is_new: bool) -> Result<Found, SpoolError> {
         // Upload removes files after their rows; without this one of them could be taken for one that has no row yet.
         let _removing = self.folders.lock("lock-removing")?;
-        remove_leftovers(&self.folders)?;
         let mut found = Found::default();
-        let known = Known::of(&self.state())?;
-        let mut has_file = vec![false; known.0.len()];
-        let (mut without_row, mut strange, mut delivered) = (Vec::new(), Vec::new(), Vec::new());
-        let mut manifests = Vec::new();
-        each_file(&self.folders.items, |file, path| {
-            let name = file.and_then(|file| Some((ItemName::of_file(file)?, known.place(file))));
-            match name {
-                Some((_, Some(place))) => has_file[place] = true,
-                Some((name, None)) if name.kind() == Kind::Picture && self.folders.is_whole(path, &name) => {
-                    without_row.push(name);
-                }
-                Some(_) => delivered.push(path.to_owned()),
-                None if file.is_some_and(is_manifest) => manifests.push(path.to_owned()),
-                None => strange.push(path.to_owned()),
-            }
-        })?;
-        let mut scratch = Vec::new();
-        each_file(&self.folders.scratch, |file, path| {
-            scratch.push((file.map(str::to_owned).unwrap_or_default(), path.to_owned()));
-        })?;
-        for (file, path) in scratch {
-            match ItemName::of_file(&file) {
-                Some(name) => match known.place(&file) {
-                    Some(place) => {
-                        self.folders.to_place(&name)?;
-                        has_file[place] = true;
-                    }
-                    None if self.folders.is_whole(&path, &name) => without_row.push(name),
-                    None => found.unfinished += remove(&path)?,
-                },
-                None => self.take_up(&file, &path, &mut found)?,
+        let mut known = Known::of(&self.state())?;
+        // In this order: files go from the one to the other.
+        let scratch = listed(&self.folders.scratch)?;
+        let mut whole = Vec::new();
+        let mut speech = Vec::new();
+        for (file, path) in &scratch {
+            match ItemName::of_file(file) {
+                Some(name) if known.see(file) => found.tried(self.folders.to_place(&name)),
+                Some(name) if self.folders.is_whole(path, &name) => whole.push(name),
+                None if name::parse_unfinished_speech(file).is_some() => speech.push((file, path)),
+                // What is not whole of a clip can be kept once what is whole has its row.
+                None if name::parse_unfinished_clip(file).is_some() => {}
+                _ => found.unfinished += found_and_removed(&mut found.left, path),
             }
         }
-        for path in &strange {
-            self.folders.set_aside(path)?;
+        // The whole of it was written, and the power went before its beginning was removed.
+        let numbers: BTreeSet<_> = whole.iter().map(|name| (name.kind(), name.run(), name.index())).collect();
+        for (file, path) in speech {
+            let Some((uid, number, _)) = name::parse_unfinished_speech(file) else { continue };
+            if numbers.contains(&(Kind::Utterance, uid, number)) {
+                found.unfinished += found_and_removed(&mut found.left, path);
+            }
         }
-        for path in &delivered {
-            found.unfinished += remove(path)?;
+        each_file(&self.folders.items, |file, path| match file.and_then(ItemName::of_file) {
+            Some(_) if file.is_some_and(|file| known.see(file)) => {}
+            Some(name) if name.kind() == Kind::Picture && self.folders.is_whole(path, &name) => whole.push(name),
+            Some(_) => found.unfinished += found_and_removed(&mut found.left, path),
+            None => {
+                let is_aside = self.folders.set_aside(path).map(|()| 1);
+                found.damaged += found.tried(is_aside);
+            }
+        })?;
+        for name in whole {
+            let kept = self.add_found(name, is_new).map(|()| 1);
+            found.without_row += found.tried(kept);
         }
-        durable::remove_all(&manifests).doing("clear", &self.folders.items)?;
-        found.damaged = strange.len();
-        found.without_row = without_row.len();
-        without_row.into_iter().for_each(|name| self.add_found(name));
-        let lost: Vec<_> = known.0.iter().zip(has_file).filter(|(_, has_file)| !has_file).map(|((_, row), _)| *row).collect();
-        found.lost = self.give_up_rows(lost)?;
+        for (file, path) in scratch.iter().filter(|(file, _)| name::parse_unfinished_clip(file).is_some()) {
+            match self.adopt_clip(file, path) {
+                Ok(true) => found.adopted += 1,
+                Ok(false) => found.unfinished += found_and_removed(&mut found.left, path),
+                Err(error) => found.tried(Err(error)),
+            }
+        }
+        found.lost = self.give_up_rows(known.without_file())?;
         Ok(found)
     }
 
-    /// A whole file that has no row gets one.
-    fn add_found(&self, name: ItemName) {
+    /// A whole file that has no row gets one. It may not be durable yet.
+    fn add_found(&self, name: ItemName, is_new: bool) -> Result<(), SpoolError> {
+        let path = self.folders.before_row(&name);
+        durable::flush(&path, true).doing("sync", &path)?;
         let state = &mut *self.state();
         let run = state.ledger.run_clock(name.run()).ok().flatten();
         let (boot, offset_us) = run.map_or((UNKNOWN_BOOT, 0), |run| (run.boot, run.true_us.unwrap_or(run.offset_us)));
-        let (entry, uptime_us) = found_entry(name, offset_us);
-        self.add_row(state, entry, boot, uptime_us);
-    }
-
-    fn take_up(&self, file: &str, path: &Path, found: &mut Found) -> Result<(), SpoolError> {
-        if name::parse_unfinished_speech(file).is_some() {
-            // For the keeper, which makes sound files.
-            return Ok(());
-        }
-        if self.adopt_clip(file, path)? {
-            found.adopted += 1;
-        } else {
-            found.unfinished += remove(path)?;
-        }
+        let owner = name.owner().or(self.leftovers_of());
+        let (entry, uptime_us) = found_entry(name, offset_us, is_new);
+        self.add_row(state, entry, owner, boot, uptime_us);
         Ok(())
     }
 
-    fn give_up_rows(&self, rows: Vec<i64>) -> Result<usize, SpoolError> {
+    fn give_up_rows(&self, rows: impl Iterator<Item = i64>) -> Result<usize, SpoolError> {
         let state = &mut *self.state();
         let mut lost = Vec::new();
         for row in rows {
-            // Upload may have delivered it meanwhile.
-            if let Some((entry, _)) = state.ledger.entry(row)? {
+            // Upload may have delivered it, or put it into its place, meanwhile.
+            if let Some((entry, _)) = state.ledger.entry(row)?.filter(|(entry, _)| !self.folders.is_there(&entry.name)) {
                 log::error!("the file {} is gone, and the item with it", entry.name.media());
                 lost.push((row, entry.name));
             }
@@ -141,15 +155,32 @@ impl Intake {
     }
 }
 
-/// What the name of a file tells of an item, and the uptime at its start. Its task is told of later which chain of models it is for.
-pub(super) fn found_entry(name: ItemName, offset_us: i64) -> (Entry, i64) {
+/// What the name of a file tells of an item, and the uptime at its start. Its task is told later which chain of models it is for. Where
+/// the ledger is lost, the row of speech or of a clip may have been posted.
+pub(super) fn found_entry(name: ItemName, offset_us: i64, is_ledger_lost: bool) -> (Entry, i64) {
     let (item, wall, uptime_us) = name.item(offset_us, format!("T--{}", Uuid::new_v4().simple()));
-    (Entry { item, name, wall, step: Step::Recorded, row_unclear: false }, uptime_us)
+    let row_unclear = is_ledger_lost && name.kind() != Kind::Picture;
+    let step = if row_unclear { Step::Uploaded } else { Step::Recorded };
+    (Entry { item, name, wall, step, row_unclear }, uptime_us)
+}
+
+/// What is in a folder; the name is empty if it is no text.
+fn listed(dir: &Path) -> Result<Vec<(String, PathBuf)>, SpoolError> {
+    let mut files = Vec::new();
+    each_file(dir, |file, path| files.push((file.unwrap_or_default().to_owned(), path.to_owned())))?;
+    Ok(files)
 }
 
 /// What nobody needs, a folder perhaps. Gives how many.
-fn remove(path: &Path) -> Result<usize, SpoolError> {
+fn found_and_removed(left: &mut Vec<String>, path: &Path) -> usize {
     let is_folder = fs::symlink_metadata(path).is_ok_and(|file| file.is_dir());
     let removed = if is_folder { durable::remove_tree(path) } else { durable::remove(path) };
-    removed.doing("remove", path).map(|()| 1)
+    match removed.doing("remove", path) {
+        Ok(()) => 1,
+        Err(error) => {
+            log::warn!("{}; it is left where it is", error.line());
+            left.push(error.line());
+            0
+        }
+    }
 }

@@ -10,7 +10,8 @@ use super::amount::{Amount, Amounts};
 use super::doorbell::Doorbell;
 use super::files::{Folders, each_file};
 use super::ledger::Ledger;
-use super::{SpoolError, filled};
+use super::SpoolError;
+use super::intake::last_owner;
 use crate::item::Kind;
 
 /// Upper bounds of the ages that are told apart, in seconds, with their names.
@@ -32,6 +33,8 @@ pub struct Survey {
     pub damaged_files: usize,
     /// What was dropped in all runs.
     pub dropped: Amounts,
+    /// What was recorded for another home or another API, and is kept until that is set again.
+    pub of_others: Amounts,
 }
 
 /// What waits of one kind.
@@ -65,10 +68,12 @@ impl Survey {
     /// # Errors
     /// When there is no spool, or it cannot be read.
     pub fn of(dir: &Path, now: Timestamp) -> Result<Self, SpoolError> {
-        let (folders, ledger) = open(dir)?;
-        let totals = ledger.totals(None)?;
+        let folders = Folders::of(dir);
+        let ledger = Ledger::existing(&folders, false)?;
+        let owner = last_owner(&ledger)?;
+        let totals = ledger.totals(owner)?;
         let mut waiting: BTreeMap<Kind, Waiting> = Kind::ALL.map(|kind| (kind, Waiting::default())).into();
-        ledger.each_waiting(None, 0, |item| {
+        ledger.each_waiting(owner, 0, |item| {
             let at = Timestamp::from_microsecond(item.at_us).unwrap_or_default();
             waiting.entry(item.id.kind).or_default().add(item.bytes, at, now);
         })?;
@@ -81,7 +86,8 @@ impl Survey {
         let answers = answers.into_iter().map(|(item, answer)| Refusal { item, answer }).collect();
         let mut damaged_files = 0;
         each_file(&folders.damaged, |_, _| damaged_files += 1)?;
-        Ok(Self { waiting, refused: totals.refused, answers, damaged_files, dropped: ledger.losses()? })
+        let (dropped, of_others) = (ledger.losses()?, totals.of_others);
+        Ok(Self { waiting, refused: totals.refused, answers, damaged_files, dropped, of_others })
     }
 }
 
@@ -100,15 +106,9 @@ impl Waiting {
 /// # Errors
 /// When there is no spool, or it cannot be written.
 pub fn retry(dir: &Path) -> Result<usize, SpoolError> {
-    let (folders, mut ledger) = open(dir)?;
+    let folders = Folders::of(dir);
+    let mut ledger = Ledger::existing(&folders, true)?;
     let put_back = ledger.take_all_back()?;
     Doorbell::new(folders.doorbell()).ring();
     Ok(put_back)
-}
-
-fn open(dir: &Path) -> Result<(Folders, Ledger), SpoolError> {
-    let folders = Folders::of(dir);
-    folders.make()?;
-    let (ledger, _) = Ledger::open(&folders, |ledger| filled(&folders, ledger))?;
-    Ok((folders, ledger))
 }

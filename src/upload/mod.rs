@@ -313,7 +313,8 @@ impl Uploader {
             // Nothing else was there: each kind has its turn again.
             self.passed_over = Kinds::default();
         }
-        let paused = self.paused.iter().position(|paused| paused.id == id);
+        let is_this = |paused: &Delivery| paused.id == id && paused.entry.name == entry.name;
+        let paused = self.paused.iter().position(is_this);
         if let Some(paused) = paused.and_then(|at| self.paused.remove(at)) {
             self.hand = Some(paused);
             return;

@@ -53,7 +53,7 @@ impl Worker<'_> {
             (self.tell)(self.alive(&action));
             let outcome = match action {
                 Action::RestUntil(until) => {
-                    self.outbox.rest(until.saturating_sub(now).min(LONGEST_WAIT));
+                    self.outbox.rest(until.saturating_sub(now).min(LONGEST_WAIT), now);
                     continue;
                 }
                 Action::Register => or_failed(self.api.register().map(|()| Outcome::Done)),
@@ -88,6 +88,8 @@ impl Worker<'_> {
         let id = match self.outbox.take(want, LONGEST_WAIT, || self.clock.monotonic()) {
             Ok(Some(id)) => id,
             Ok(None) => return Outcome::NothingWaits,
+            // Whoever started the program does so again, and it opens what is there now.
+            Err(error) if error.needs_restart() => panic!("{}", error.line()),
             Err(error) => return Outcome::SpoolFailed(error.line()),
         };
         match self.load(&id) {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 
 use super::{Durably, Ledger, kind, new_epoch};
@@ -63,25 +63,41 @@ impl Ledger {
         })
     }
 
-    /// What this run knew of the clock; or else the last one that there was.
+    /// What this run knew of the clock.
     pub fn run_clock(&self, uid: Uuid) -> Result<Option<RunClock>, SpoolError> {
-        let sql = "SELECT run.boot, run.offset_us, boot.true_us FROM run JOIN boot ON boot.number = run.boot
-            ORDER BY run.uid = ?1 DESC, run.boot DESC LIMIT 1";
-        self.read(|db| {
-            db.query_row(sql, [uid.as_bytes()], |row| {
-                Ok(RunClock { boot: row.get(0)?, offset_us: row.get(1)?, true_us: row.get(2)? })
-            })
-            .optional()
-        })
+        self.clock_of("run.uid = ?1", params![uid.as_bytes()])
     }
 
-    /// Forgets the runs and the earlier starts of the machine of which nothing is left.
-    pub fn forget_runs(&mut self) -> Result<(), SpoolError> {
+    /// What the last run knew of it.
+    pub fn last_run_clock(&self) -> Result<Option<RunClock>, SpoolError> {
+        self.clock_of("true", params![])
+    }
+
+    fn clock_of(&self, which: &str, values: &[&dyn ToSql]) -> Result<Option<RunClock>, SpoolError> {
+        let sql = format!(
+            "SELECT run.boot, run.offset_us, boot.true_us FROM run JOIN boot ON boot.number = run.boot
+            WHERE {which} ORDER BY run.boot DESC LIMIT 1"
+        );
+        let read = |row: &Row<'_>| Ok(RunClock { boot: row.get(0)?, offset_us: row.get(1)?, true_us: row.get(2)? });
+        self.read(|db| db.query_row(&sql, values, read).optional())
+    }
+
+    /// Forgets the runs and the earlier starts of the machine of which nothing is left: no item, and none of these runs.
+    pub fn forget_runs(&mut self, needed: &[Uuid]) -> Result<(), SpoolError> {
         self.write(Durably::Soon, |db| {
-            let over = "DELETE FROM boot WHERE number NOT IN (SELECT boot FROM item WHERE wall = 1)
-                AND number < (SELECT max(number) FROM boot)";
-            db.execute(over, [])?;
-            db.execute("DELETE FROM run WHERE boot NOT IN (SELECT number FROM boot)", []).map(drop)
+            let mut keep = db.prepare("SELECT boot FROM run WHERE uid = ?1")?;
+            let boots = needed.iter().map(|uid| keep.query_row([uid.as_bytes()], |row| row.get::<_, i64>(0)).optional());
+            let boots: Vec<_> = boots.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+            let mut over = db.prepare(
+                "SELECT number FROM boot WHERE number NOT IN (SELECT boot FROM item WHERE wall = 1)
+                AND number < (SELECT max(number) FROM boot)",
+            )?;
+            let over: Vec<i64> = over.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            for number in over.iter().filter(|number| !boots.contains(number)) {
+                db.execute("DELETE FROM boot WHERE number = ?1", [number])?;
+                db.execute("DELETE FROM run WHERE boot = ?1", [number])?;
+            }
+            Ok(())
         })
     }
 

@@ -20,6 +20,8 @@ pub struct NewRow {
     pub row: i64,
     /// What is known of it.
     pub entry: Entry,
+    /// For whom it is. Its name may not say so.
+    pub owner: Option<OwnerTag>,
     /// The number of the start of the machine in which it was recorded.
     pub boot: i64,
     /// And how long after it.
@@ -30,7 +32,7 @@ pub struct NewRow {
 
 /// Adds a row.
 pub(in crate::spool) fn insert(db: &Connection, new: &NewRow) -> rusqlite::Result<()> {
-    let NewRow { row, entry, boot, uptime_us, refused } = new;
+    let NewRow { row, entry, owner, boot, uptime_us, refused } = new;
     let (answer, refused_us) = refused.clone().unzip();
     let track_id = match &entry.item {
         Item::Utterance { track_id, .. } => Some(track_id),
@@ -44,7 +46,7 @@ pub(in crate::spool) fn insert(db: &Connection, new: &NewRow) -> rusqlite::Resul
     .execute(params![
         row,
         entry.item.kind() as i64,
-        entry.name.owner().map(|owner| owner.0),
+        owner.map(|owner| owner.0),
         entry.item.uid().as_bytes(),
         entry.name.index(),
         entry.item.start().as_microsecond(),
@@ -157,7 +159,7 @@ impl Ledger {
         mut see: impl FnMut(Waiting),
     ) -> Result<(), SpoolError> {
         let sql = "SELECT id, kind, start_us, end_us, bytes, step FROM item
-            WHERE id > ?1 AND state = 0 AND (owner IS NULL OR owner = ifnull(?2, owner))";
+            WHERE id > ?1 AND state = 0 AND (owner IS NULL OR owner = ifnull(?2, owner)) ORDER BY id";
         self.read(|db| {
             let mut statement = db.prepare_cached(sql)?;
             let mut rows = statement.query(params![after, owner.map(|owner| owner.0)])?;
@@ -175,25 +177,23 @@ impl Ledger {
         })
     }
 
-    /// The items of a kind that may be given up, those first that are worth least: of other owners than this one, or its own.
+    /// The items of a kind that may be given up, those first that came first: of other owners than this one, or its own; that were
+    /// refused, or that wait.
     pub fn each_candidate(
         &self,
         candidates: Kind,
         of_others: Option<OwnerTag>,
+        are_refused: bool,
         mut is_enough: impl FnMut(Candidate) -> bool,
     ) -> Result<(), SpoolError> {
-        let sql = "SELECT id, file, state = 2, disk_bytes FROM item
-            WHERE kind = ?1 AND (?2 IS NULL OR owner != ?2) ORDER BY state != 2, state = 0, start_us";
+        let sql = "SELECT id, file, disk_bytes FROM item
+            WHERE kind = ?1 AND (?2 IS NULL OR owner != ?2) AND (state = 2) = ?3 ORDER BY id";
         self.read(|db| {
             let mut statement = db.prepare_cached(sql)?;
-            let mut rows = statement.query(params![candidates as i64, of_others.map(|owner| owner.0)])?;
+            let mut rows = statement.query(params![candidates as i64, of_others.map(|owner| owner.0), are_refused])?;
             while let Some(row) = rows.next()? {
-                let candidate = Candidate {
-                    row: row.get(0)?,
-                    name: name(row, 1)?,
-                    was_refused: row.get(2)?,
-                    disk_bytes: row.get::<_, i64>(3)?.unsigned_abs(),
-                };
+                let disk_bytes = row.get::<_, i64>(2)?.unsigned_abs();
+                let candidate = Candidate { row: row.get(0)?, name: name(row, 1)?, was_refused: are_refused, disk_bytes };
                 if is_enough(candidate) {
                     break;
                 }
@@ -220,10 +220,11 @@ impl Ledger {
         self.read(|db| db.query_row(sql, params![run.as_bytes(), number], |row| row.get(0)))
     }
 
-    /// When something was last refused, and the answer.
-    pub fn last_refusal(&self) -> Result<Option<(Timestamp, String)>, SpoolError> {
-        let sql = "SELECT refused_us, answer FROM item WHERE refused_us IS NOT NULL ORDER BY refused_us DESC LIMIT 1";
-        self.read(|db| db.query_row(sql, [], |row| Ok((time(row, 0)?, row.get(1)?))).optional())
+    /// When something of this owner's was last refused, and the answer.
+    pub fn last_refusal(&self, owner: Option<OwnerTag>) -> Result<Option<(Timestamp, String)>, SpoolError> {
+        let sql = "SELECT refused_us, answer FROM item
+            WHERE refused_us IS NOT NULL AND (owner IS NULL OR owner = ifnull(?1, owner)) ORDER BY refused_us DESC LIMIT 1";
+        self.read(|db| db.query_row(sql, [owner.map(|owner| owner.0)], |row| Ok((time(row, 0)?, row.get(1)?))).optional())
     }
 
     /// The first of the refused, by the names of their files, with the answers.

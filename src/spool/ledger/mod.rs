@@ -10,11 +10,10 @@ pub mod items;
 pub mod totals;
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::error::{Doing, SpoolError};
 use super::files::Folders;
@@ -23,6 +22,12 @@ use crate::item::{Kind, Owner, Step, Wall};
 
 /// Of the tables, see `schema.sql`.
 const VERSION: i64 = 1;
+
+/// "List": tells our databases from others (sqlite.org/pragma.html#pragma_application_id).
+const APPLICATION_ID: i64 = 0x4c69_7374;
+
+/// A log that grew longer, since somebody was reading, is cut to this when it begins anew.
+const LOG_BYTES: u64 = 8 << 20;
 
 const SCHEMA: &str = include_str!("schema.sql");
 
@@ -65,7 +70,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Opens the ledger in these folders. If there is none, or it is damaged or of a newer version, a new one is made, which `fill` fills
-    /// in the same transaction.
+    /// in the same transaction. The lock `lock-ledger` must be held.
     ///
     /// # Errors
     /// When it cannot be made or read.
@@ -73,12 +78,16 @@ impl Ledger {
         folders: &Folders,
         fill: impl FnOnce(&Ledger) -> Result<(), SpoolError>,
     ) -> Result<(Self, Opened), SpoolError> {
-        let _lock = folders.lock("lock-ledger")?;
         let path = folders.ledger();
-        let (mut ledger, mut opened) = match Self::usable(&path) {
+        // A card may fail once; twice on a disk that is not full, this file cannot be read.
+        let usable = Self::usable(&path).or_else(|error| match error {
+            SpoolError::UnreadableLedger { .. } if folders.has_space() => Self::usable(&path),
+            error => Err(error),
+        });
+        let (ledger, mut opened) = match usable {
             Ok(ledger) => (ledger, Opened::Kept),
             Err(error) => {
-                let Some(why) = error.reason_to_replace() else { return Err(error) };
+                let Some(why) = error.reason_to_replace().filter(|_| folders.has_space()) else { return Err(error) };
                 set_aside(folders)?;
                 (Self::usable(&path)?, Opened::Replaced(why))
             }
@@ -87,41 +96,68 @@ impl Ledger {
             if opened == Opened::Kept {
                 opened = Opened::New;
             }
-            ledger.begin(Durably::Now)?;
-            ledger.make(fill).inspect_err(|_| drop(ledger.run("ROLLBACK")))?;
+            ledger.in_one_go(|ledger| {
+                ledger.run(SCHEMA)?;
+                fill(ledger)?;
+                ledger.run(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}"))
+            })?;
         }
         Ok((ledger, opened))
     }
 
-    fn usable(path: &Path) -> Result<Self, SpoolError> {
-        let inode = durable::shared_file(path).and_then(|file| file.metadata()).doing("open", path)?.ino();
-        let connection = Connection::open(path).of_ledger("open", path)?;
-        let ledger = Self { connection, path: path.into(), inode, durably: Durably::Now, seen: i64::MIN };
-        // Half a megabyte of pages is enough for any of our statements.
-        ledger.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512; PRAGMA trusted_schema = OFF")?;
-        if ledger.version()? > VERSION {
-            return Err(SpoolError::NewerLedger { path: path.into() });
-        }
-        let check: String = ledger.read(|db| db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
-        if check != "ok" {
-            return Err(SpoolError::DamagedLedger { path: path.into(), what: check });
+    /// Opens the ledger that is there, of a spool that may be in use.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn existing(folders: &Folders, is_written: bool) -> Result<Self, SpoolError> {
+        let access = if is_written { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+        let path = folders.ledger();
+        let ledger = Self::connect(&path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        if ledger.version()? != VERSION {
+            return Err(SpoolError::NewerLedger { path });
         }
         Ok(ledger)
+    }
+
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, SpoolError> {
+        // To open and close the file here would take SQLite's locks away, which are the process's (sqlite.org/howtocorrupt.html, 2.2).
+        let inode = fs::metadata(path).doing("find", path)?.ino();
+        let connection = Connection::open_with_flags(path, flags).of_ledger("open", path)?;
+        Ok(Self { connection, path: path.into(), inode, durably: Durably::Now, seen: i64::MIN })
+    }
+
+    fn usable(path: &Path) -> Result<Self, SpoolError> {
+        if !path.exists() {
+            // SQLite makes its log and its index with the rights of this file.
+            drop(durable::shared_file(path).doing("make", path)?);
+        }
+        let ledger = Self::connect(path, OpenFlags::default())?;
+        // Half a megabyte of pages is enough for any of our statements.
+        ledger.run(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512; PRAGMA trusted_schema = OFF;
+             PRAGMA journal_size_limit = {LOG_BYTES}"
+        ))?;
+        let damaged = |what: String| SpoolError::DamagedLedger { path: path.into(), what };
+        let number = |pragma: &str| ledger.read(|db| db.query_row(pragma, [], |row| row.get::<_, i64>(0)));
+        let (version, id) = (ledger.version()?, number("PRAGMA application_id")?);
+        match (version, id) {
+            (0, 0) if number("SELECT count(*) FROM sqlite_schema")? == 0 => return Ok(ledger),
+            (VERSION, APPLICATION_ID) => {}
+            (VERSION.., APPLICATION_ID) => return Err(SpoolError::NewerLedger { path: path.into() }),
+            _ => return Err(damaged("it is another program's".into())),
+        }
+        let check: String = ledger.read(|db| db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
+        if check == "ok" { Ok(ledger) } else { Err(damaged(check)) }
     }
 
     fn version(&self) -> Result<i64, SpoolError> {
         self.read(|db| db.query_row("PRAGMA user_version", [], |row| row.get(0)))
     }
 
-    fn make(&mut self, fill: impl FnOnce(&Ledger) -> Result<(), SpoolError>) -> Result<(), SpoolError> {
-        self.run(SCHEMA)?;
-        fill(self)?;
-        self.run(&format!("PRAGMA user_version = {VERSION}; COMMIT"))
-    }
-
-    fn begin(&mut self, durably: Durably) -> Result<(), SpoolError> {
-        self.set_durably(durably)?;
-        self.run("BEGIN IMMEDIATE")
+    /// Does all of it, durably, or nothing.
+    pub(super) fn in_one_go(&self, write: impl FnOnce(&Self) -> Result<(), SpoolError>) -> Result<(), SpoolError> {
+        self.run("BEGIN IMMEDIATE")?;
+        write(self).and_then(|()| self.run("COMMIT")).inspect_err(|_| drop(self.run("ROLLBACK")))
     }
 
     fn run(&self, statements: &str) -> Result<(), SpoolError> {
@@ -153,8 +189,20 @@ impl Ledger {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = transaction.of_ledger("write", path)?;
         let done = write(&transaction).of_ledger("write", path)?;
-        durable::commit(|| transaction.commit().map_err(io::Error::other)).doing("write", path)?;
+        durable::before_commit().doing("write", path)?;
+        transaction.commit().of_ledger("write", path)?;
         Ok(done)
+    }
+
+    /// Makes sure that the file is still this one: the other side may have set it aside.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn check(&self) -> Result<(), SpoolError> {
+        match fs::metadata(&self.path) {
+            Ok(file) if file.ino() == self.inode => Ok(()),
+            _ => Err(SpoolError::LedgerReplaced { path: self.path.clone() }),
+        }
     }
 
     /// Whether another connection has written since this was last asked.
@@ -162,9 +210,7 @@ impl Ledger {
     /// # Errors
     /// When it cannot be read, or the file is no longer this one.
     pub fn has_changed(&mut self) -> Result<bool, SpoolError> {
-        if fs::metadata(&self.path).doing("find", &self.path)?.ino() != self.inode {
-            return Err(SpoolError::LedgerReplaced { path: self.path.clone() });
-        }
+        self.check()?;
         let version = self.read(|db| db.query_row("PRAGMA data_version", [], |row| row.get(0)))?;
         Ok(std::mem::replace(&mut self.seen, version) != version)
     }
@@ -194,21 +240,15 @@ impl Ledger {
         self.write(Durably::Soon, |db| set_note(db, key, value))
     }
 
-    /// Whoever has rows in memory has to read them anew.
-    pub fn renew(&mut self) -> Result<(), SpoolError> {
-        self.write(Durably::Soon, |db| new_epoch(db))
-    }
-
-    /// This owner records now. What was recorded for nobody in particular, by version 0.1.0, is this owner's.
-    pub fn claim(&mut self, owner: &Owner) -> Result<(), SpoolError> {
-        self.write(Durably::Now, |db| {
+    /// Takes note of an owner, for people who look.
+    pub fn add_owner(&mut self, owner: &Owner) -> Result<(), SpoolError> {
+        let is_known = "SELECT EXISTS (SELECT 1 FROM owner WHERE tag = ?1)";
+        if self.read(|db| db.query_row(is_known, [owner.tag().0], |row| row.get(0)))? {
+            return Ok(());
+        }
+        self.write(Durably::Soon, |db| {
             let values = (owner.tag().0, owner.home_id, &owner.api);
-            db.execute("INSERT OR IGNORE INTO owner VALUES (?1, ?2, ?3)", values)?;
-            let is_unclaimed = "SELECT EXISTS (SELECT 1 FROM total WHERE owner = -1 AND items > 0)";
-            if db.query_row(is_unclaimed, [], |row| row.get(0))? {
-                db.execute("UPDATE item SET owner = ?1 WHERE owner IS NULL", [owner.tag().0])?;
-            }
-            Ok(())
+            db.execute("INSERT INTO owner VALUES (?1, ?2, ?3)", values).map(drop)
         })
     }
 }
@@ -243,8 +283,11 @@ impl<T> OfLedger<T> for rusqlite::Result<T> {
     fn of_ledger(self, doing: &'static str, path: &Path) -> Result<T, SpoolError> {
         self.map_err(|source| match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SpoolError::LedgerBusy { path: path.into() },
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure) => {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 SpoolError::DamagedLedger { path: path.into(), what: source.to_string() }
+            }
+            Some(ErrorCode::SystemIoFailure) => {
+                SpoolError::UnreadableLedger { path: path.into(), what: source.to_string() }
             }
             _ => SpoolError::Ledger { doing, path: path.into(), what: source.to_string() },
         })
