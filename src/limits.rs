@@ -156,6 +156,10 @@ pub const PORT: RangeInclusive<u32> = 1..=u16::MAX as u32;
 /// Someone who has spoken waits for an answer this long, and is answered before those who gave up waiting.
 pub const FRESH_SPEECH: Duration = Duration::from_secs(60);
 
+/// How long capture waits for a ledger that somebody has locked: upload has it for some milliseconds at a time, and a person's
+/// shell must not hold up what is recorded.
+pub const LEDGER_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Items that are given up in one transaction: it must not hold up the other side for long.
 pub const GIVEN_UP_AT_ONCE: usize = 256;
 

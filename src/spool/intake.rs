@@ -5,6 +5,8 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
+#[cfg(test)]
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -21,7 +23,7 @@ use super::wall::Reading;
 use super::{Found, SpoolError, legacy};
 use crate::durable;
 use crate::item::{Dated, Entry, ItemName, Kind, Owner, OwnerTag, Wall, name};
-use crate::limits::GIVEN_UP_AT_ONCE;
+use crate::limits::{GIVEN_UP_AT_ONCE, LEDGER_PATIENCE};
 
 /// The latest time that was known to be true.
 pub(super) const TRUE_TIME: &str = "true_time_us";
@@ -85,6 +87,7 @@ impl Intake {
         folders.make()?;
         let side = folders.take_side(Side::Intake)?;
         let (ledger, opened) = legacy::open(&folders, Side::Intake, owner)?;
+        ledger.set_patience(LEDGER_PATIENCE)?;
         let tag = owner.map(Owner::tag);
         let last_owner = last_owner(&ledger)?;
         let starts = ledger.note(STARTS)?.unwrap_or_default().max(ledger.last_row()? >> 32) + 1;
@@ -421,10 +424,9 @@ impl Intake {
         self.state().ledger.losses().unwrap_or_default()
     }
 
-    /// How long a locked ledger is waited for.
     #[cfg(test)]
-    pub(super) fn set_patience(&self, patience: std::time::Duration) {
-        self.state().ledger.set_patience(patience);
+    pub(super) fn set_patience(&self, patience: Duration) {
+        self.state().ledger.set_patience(patience).expect("a number");
     }
 
     /// For whom an earlier run recorded.

@@ -292,6 +292,8 @@ impl Trial {
         };
         let entry = match self.outbox().load(&taken) {
             Ok(entry) => entry,
+            // It was given up, which upload only learns now: the next one then.
+            Err(SpoolError::GivenUp(_)) => return self.take(),
             Err(error) => return Ok(Err(error)),
         };
         prop_assert_eq!(Place::Waiting(entry.step), self.model.place(&entry.name));

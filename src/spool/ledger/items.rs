@@ -9,9 +9,13 @@ use uuid::Uuid;
 
 use super::{Durably, Ledger, kind, new_epoch, step, wall};
 use crate::item::{Entry, Item, ItemId, ItemName, Kind, OwnerTag, Step};
+use crate::limits::GIVEN_UP_AT_ONCE;
 use crate::spool::SpoolError;
 use crate::spool::budget::Candidate;
 use crate::spool::queue::Waiting;
+
+/// Rows that are looked at for what may be given up: more than are given up at once, since some may be in hand.
+const CANDIDATES: usize = 2 * GIVEN_UP_AT_ONCE;
 
 /// A row that is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,7 +181,7 @@ impl Ledger {
         })
     }
 
-    /// The items of a kind that may be given up, those first that came first: of other owners than this one, or its own; that were
+    /// The oldest items of a kind that may be given up, the oldest first: of other owners than this one, or its own; that were
     /// refused, or that wait.
     pub fn each_candidate(
         &self,
@@ -187,10 +191,11 @@ impl Ledger {
         mut is_enough: impl FnMut(Candidate) -> bool,
     ) -> Result<(), SpoolError> {
         let sql = "SELECT id, file, disk_bytes FROM item
-            WHERE kind = ?1 AND (?2 IS NULL OR owner != ?2) AND (state = 2) = ?3 ORDER BY id";
+            WHERE kind = ?1 AND (?2 IS NULL OR owner != ?2) AND (state = 2) = ?3 ORDER BY start_us LIMIT ?4";
         self.read(|db| {
             let mut statement = db.prepare_cached(sql)?;
-            let mut rows = statement.query(params![candidates as i64, of_others.map(|owner| owner.0), are_refused])?;
+            let owner = of_others.map(|owner| owner.0);
+            let mut rows = statement.query(params![candidates as i64, owner, are_refused, CANDIDATES as i64])?;
             while let Some(row) = rows.next()? {
                 let disk_bytes = row.get::<_, i64>(2)?.unsigned_abs();
                 let candidate = Candidate { row: row.get(0)?, name: name(row, 1)?, was_refused: are_refused, disk_bytes };

@@ -12,6 +12,7 @@ pub mod totals;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
@@ -215,9 +216,9 @@ impl Ledger {
         Ok(std::mem::replace(&mut self.seen, version) != version)
     }
 
-    #[cfg(test)]
-    pub(super) fn set_patience(&self, patience: std::time::Duration) {
-        self.connection.busy_timeout(patience).expect("a number");
+    /// How long another's lock is waited for; five seconds, if not this long.
+    pub(super) fn set_patience(&self, patience: Duration) -> Result<(), SpoolError> {
+        self.connection.busy_timeout(patience).of_ledger("open", &self.path)
     }
 
     /// As if another connection had written.
