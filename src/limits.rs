@@ -160,6 +160,9 @@ pub const FRESH_SPEECH: Duration = Duration::from_secs(60);
 /// shell must not hold up what is recorded.
 pub const LEDGER_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long upload waits for capture to have done with the ledger: to place a day's pictures in time takes seconds.
+pub const OTHER_SIDE_PATIENCE: Duration = Duration::from_secs(30);
+
 /// Items that are given up in one transaction: it must not hold up the other side for long.
 pub const GIVEN_UP_AT_ONCE: usize = 256;
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use listener::capture::synthetic_voice::synthetic_voice;
+use listener::item::{Dated, Entry, Item, ItemId, ItemName, Kind, name};
 use listener::limits::{CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use listener::segment::{Hearing, Settings, SoundChunk, Threshold};
-use listener::item::{Dated, Entry, Item, ItemId, ItemName, Kind, name};
 use listener::spool::budget::{Budget, Disk};
 use listener::spool::queue::{Queue, Waiting, Want};
 use listener::upload::{Action, Outcome, Stage, StorageSolution, Uploader};

@@ -106,9 +106,7 @@ impl Keeper {
     }
 
     fn begin(&self, run: Uuid) {
-        if let Err(error) = self.intake.begin(run, self.boot, Reading::of(&*self.clock)) {
-            log::warn!("{}; what is recorded before the clock is set may get uncertain times", error.line());
-        }
+        self.intake.begin(run, self.boot, Reading::of(&*self.clock));
     }
 
     /// Keeps one recording; says what came of it.
@@ -146,7 +144,8 @@ impl Keeper {
     pub fn set_budget(&mut self, max_bytes: Option<u64>, tell: &dyn Fn(Event)) {
         match self.intake.set_budget(max_bytes) {
             Ok(room) => self.tell_of(&room, tell),
-            Err(error) => tell(Event::Fault(Fault::new(Part::Disk, error.line()))),
+            // It is tried again with the next recording.
+            Err(error) => log::warn!("{}", error.line()),
         }
     }
 
@@ -216,11 +215,8 @@ impl Keeper {
 
     fn look_at_clocks(&mut self) {
         self.history.observe(Reading::of(&*self.clock));
-        if let Some(true_us) = self.history.true_offset_us()
-            && let Err(error) = self.intake.settle(true_us)
-        {
-            // It is tried again at once; that the ledger cannot be written is told.
-            log::debug!("{}; what was recorded before the clock was set waits", error.line());
+        if let Some(true_us) = self.history.true_offset_us() {
+            self.intake.settle(true_us);
         }
     }
 

@@ -38,7 +38,10 @@ pub fn show(dir: &Path, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "damaged      {:>8} files", survey.damaged_files)?;
     let of_others = survey.of_others.items();
     if of_others > 0 {
-        writeln!(out, "{of_others} more were recorded for another home or API; they are delivered when that is set again")?;
+        writeln!(
+            out,
+            "{of_others} more were recorded for another home or API; they are delivered when that is set again"
+        )?;
     }
     for refusal in &survey.answers {
         writeln!(out, "{}\n    {}", refusal.item, refusal.answer.trim())?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::durable;
 use crate::item::{Kind, Owner};
 use crate::spool::amount::{Amounts, Counts};
 use crate::spool::{Found, Intake, Outbox, SpoolError};
@@ -47,6 +48,14 @@ impl Ends {
     /// # Errors
     /// When another process has that side, or the spool cannot be made, read or written.
     pub fn open(side: Side, dir: &Path, owner: Option<&Owner>) -> Result<(Self, Found), SpoolError> {
+        if side == Side::Both {
+            // Nobody else is to look at it, whatever the umask.
+            durable::create_dir_with_mode(dir, 0o700).map_err(|source| SpoolError::Io {
+                doing: "make",
+                path: dir.into(),
+                source,
+            })?;
+        }
         let intake = side.captures().then(|| Intake::open(dir, owner)).transpose()?;
         let outbox = side.uploads().then(|| Outbox::open(dir, owner)).transpose()?;
         let (intake, found) = intake.unzip();
@@ -66,7 +75,8 @@ impl Ends {
     }
 
     fn counts(&self) -> Counts {
-        let (intake, outbox) = (self.intake.as_ref().map(|intake| intake.counts()), self.outbox.as_ref().map(|it| it.counts()));
+        let (intake, outbox) =
+            (self.intake.as_ref().map(|intake| intake.counts()), self.outbox.as_ref().map(|it| it.counts()));
         let (intake, outbox) = (intake.unwrap_or_default(), outbox.unwrap_or_default());
         let mut dropped: Amounts = intake.dropped;
         Kind::ALL.into_iter().for_each(|kind| dropped.add(kind, outbox.dropped.of(kind)));

@@ -27,17 +27,15 @@ use uuid::Uuid;
 use self::ends::Ends;
 use self::stages::{Capture, Phase, Stages, Upload};
 use self::view::View;
-use crate::capture::mute::Switch;
 use crate::capture::keeper::{Keeper, Recording};
+use crate::capture::mute::Switch;
 use crate::capture::stages::{Outlets, Source};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::device_id::DeviceId;
 use crate::event::{Event, Part, Progress, Tally};
-use crate::limits::{
-    DRAIN_TIMEOUT, EVENTS_IN_FLIGHT, RECORDINGS_IN_FLIGHT, STAGE_HANG, TEND_INTERVAL,
-};
 use crate::item::Kind;
+use crate::limits::{DRAIN_TIMEOUT, EVENTS_IN_FLIGHT, RECORDINGS_IN_FLIGHT, STAGE_HANG, TEND_INTERVAL};
 use crate::spool::{Found, Intake, Outbox};
 use crate::supervise::{named, systemd};
 use crate::upload::http::ApiClient;
@@ -168,9 +166,6 @@ pub fn run(mut job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Re
 }
 
 fn log_found(found: &Found) {
-    if let Some(why) = &found.replaced {
-        log::error!("{why}. It is set aside in damaged/, and a new one is made from the files: what is not known is asked at the API");
-    }
     let Found { waiting, adopted, without_row, unfinished, damaged, lost, .. } = found;
     if *found != Found::default() {
         log::info!(

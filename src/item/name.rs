@@ -94,6 +94,11 @@ impl ItemName {
         self.index
     }
 
+    /// The same, if it does not say whose it is, with this owner.
+    pub fn owned_by(&self, owner: Option<OwnerTag>) -> Self {
+        Self { owner: self.owner.or(owner), ..self.clone() }
+    }
+
     /// For whom it was recorded, if that was known.
     pub fn owner(&self) -> Option<OwnerTag> {
         self.owner

@@ -96,7 +96,8 @@ pub fn order(newcomer: Kind) -> impl Iterator<Item = (Kind, bool)> {
 
 /// Whether giving up all that may be given up for `newcomer` makes so many bytes free.
 pub fn can_free(totals: &Totals, newcomer: Kind, bytes: u64) -> bool {
-    let all: u64 = Kind::ALL.into_iter().filter(|kind| *kind >= newcomer).map(|kind| totals.disk_bytes[kind as usize]).sum();
+    let all: u64 =
+        Kind::ALL.into_iter().filter(|kind| *kind >= newcomer).map(|kind| totals.disk_bytes[kind as usize]).sum();
     let of_others: u64 =
         Kind::ALL.into_iter().filter(|kind| *kind < newcomer).map(|kind| totals.others_disk_bytes[kind as usize]).sum();
     all + of_others >= bytes

@@ -13,6 +13,7 @@ use super::error::Doing;
 use super::files::each_file;
 use super::intake::{Intake, Room};
 use super::ledger::clocks::UNKNOWN_BOOT;
+use super::ledger::items::NewRow;
 use super::{SpoolError, adopt};
 use crate::clock::signed;
 use crate::durable;
@@ -32,7 +33,9 @@ impl Intake {
         // As in a clip that ends by itself: its last frame may be over a moment after the minute.
         let minute = Timestamp::from_second((start.as_second().div_euclid(60) + 1) * 60).unwrap_or(Timestamp::MAX);
         let end = (start + signed(whole.length)).min(minute);
-        match self.adopt(Item::Clip { uid, start, end }, whole.bytes, |to| durable::publish(path, to).doing("keep", path)) {
+        match self
+            .adopt(Item::Clip { uid, start, end }, whole.bytes, |to| durable::publish(path, to).doing("keep", path))
+        {
             // There may be room at the next start.
             Err(SpoolError::Full { .. }) => Ok(true),
             other => other.map(|_| true),
@@ -81,7 +84,7 @@ impl Intake {
     ) -> Result<Room, SpoolError> {
         let run = {
             let ledger = &self.state().ledger;
-            // What is seen may belong to a run that was not noted: it is from the last there was.
+            // A clip's run may not be in the ledger; then it is from the latest.
             match ledger.run_clock(item.uid())? {
                 None => ledger.last_run_clock()?,
                 known => known,
@@ -94,10 +97,11 @@ impl Intake {
                 None => (run.boot, run.offset_us, Wall::Provisional),
             },
         };
-        let (uptime_us, owner) = (item.start().as_microsecond().saturating_sub(offset_us), self.leftovers_of());
+        let uptime_us = item.start().as_microsecond().saturating_sub(offset_us);
+        let owner = run.map_or(self.leftovers_of(), |run| run.owner);
         let recorded = Recorded { boot: uuid::Uuid::nil(), uptime_us };
         let entry = Entry::new(Dated { item, recorded, wall }, media_bytes, owner);
-        self.admit_entry(entry, owner, boot, uptime_us, put)
+        self.admit_row(NewRow { row: 0, entry, owner, boot: Some(boot), uptime_us, refused: None }, put)
     }
 
     /// Keeps an utterance. What was kept of it while it was being said goes before its row comes: it must never be there twice, since
@@ -127,9 +131,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::capture::keeper::{Keeper, Recording};
     use crate::clock::{Clock, ManualClock};
     use crate::durable::power;
-    use crate::capture::keeper::{Keeper, Recording};
     use crate::item::Kind;
     use crate::spool::Outbox;
     use crate::spool::queue::Want;

@@ -50,7 +50,8 @@ impl Ear {
             inotify::add_watch(&kernel, path, WatchFlags::OPEN)?;
             Ok(kernel)
         };
-        let kernel = watch().inspect_err(|error| log::warn!("cannot watch {}: {error}; what is new is seen late", path.display()));
+        let kernel = watch()
+            .inspect_err(|error| log::warn!("cannot watch {}: {error}; what is new is seen late", path.display()));
         Self(kernel.ok())
     }
 

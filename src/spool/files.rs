@@ -105,9 +105,13 @@ impl Folders {
         }
     }
 
-    /// Whether the file is in either place.
-    pub(super) fn is_there(&self, name: &ItemName) -> bool {
-        self.media(name).exists() || self.before_row(name).exists()
+    /// Whether the file is there. Version 0.1.0 sets aside what it does not know: from there it comes back.
+    pub(super) fn is_there(&self, name: &ItemName) -> Result<bool, SpoolError> {
+        let aside = self.damaged.join(name.media());
+        if self.is_whole(&aside, name)? {
+            durable::relocate(&aside, &self.media(name)).doing("bring back", &aside)?;
+        }
+        Ok(self.media(name).exists() || self.before_row(name).exists())
     }
 
     /// Writes a file durably.
@@ -116,8 +120,12 @@ impl Folders {
     }
 
     /// Whether the file is there as it was written.
-    pub(super) fn is_whole(&self, path: &Path, name: &ItemName) -> bool {
-        fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() == name.media_bytes())
+    pub(super) fn is_whole(&self, path: &Path, name: &ItemName) -> Result<bool, SpoolError> {
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).doing("look at", path),
+            Ok(file) => Ok(file.is_file() && file.len() == name.media_bytes()),
+        }
     }
 
     /// Removes the files of items whose rows are gone. One that stays, or that a power cut brings back, the next start removes.

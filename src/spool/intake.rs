@@ -1,11 +1,15 @@
 //! The side of the spool that capture has: it adds items, and gives some up when the disk is short. EDGE.
 
-#![expect(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files, shared by threads")]
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: files, shared by threads"
+)]
 
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
-#[cfg(test)]
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -15,12 +19,11 @@ use super::budget::{self, Budget, Candidate, Shortage};
 use super::doorbell::Doorbell;
 use super::error::Doing;
 use super::files::{Folders, Side, each_file};
-use super::ledger::clocks::UNKNOWN_BOOT;
 use super::ledger::items::NewRow;
 use super::ledger::{Durably, Ledger, Opened};
-use super::placement::{Offset, put_right};
+use super::open::open;
 use super::wall::Reading;
-use super::{Found, SpoolError, legacy};
+use super::{Found, SpoolError};
 use crate::durable;
 use crate::item::{Dated, Entry, ItemName, Kind, Owner, OwnerTag, Wall, name};
 use crate::limits::{GIVEN_UP_AT_ONCE, LEDGER_PATIENCE};
@@ -39,12 +42,12 @@ const STARTS: &str = "starts";
 pub struct Intake {
     pub(super) folders: Folders,
     owner: Option<OwnerTag>,
-    /// Whose is what an earlier run was recording when it was cut off.
+    /// The owner of recordings that an earlier run left unfinished.
     leftovers_of: Option<OwnerTag>,
     doorbell: Doorbell,
     pub(super) state: Mutex<State>,
-    /// What was last known of the spool: who shows it must not wait for a disk.
-    totals: Mutex<Totals>,
+    /// In a lock of their own: the status line never waits for the disk.
+    shown: Mutex<(Totals, Counts)>,
     _side: File,
 }
 
@@ -54,15 +57,17 @@ pub(super) struct State {
     budget: Budget,
     counts: Counts,
     next_row: i64,
-    /// The run that is to begin: the ledger could not be written.
-    beginning: Option<(Uuid, Uuid, Reading)>,
-    /// The number of this start of the machine, once the run has begun.
+    /// How often capture was started, and for whom now: it is not in the ledger yet.
+    start: Option<(i64, Option<Owner>)>,
+    /// Runs whose start is not in the ledger yet.
+    beginning: Vec<(Uuid, Uuid, Reading)>,
+    /// The number of this start of the machine, once a run has begun.
     boot: Option<i64>,
     /// The true time less the time since the machine was started, once it is known.
     true_us: Option<i64>,
-    /// These are kept, and wait until the ledger can be written again.
+    /// Rows that are not in the ledger yet; their files are kept.
     unwritten: Vec<NewRow>,
-    /// Why they could not be.
+    /// Why the ledger could not be written.
     trouble: Option<String>,
 }
 
@@ -84,12 +89,10 @@ impl Intake {
     /// When another process has this side of it, or it cannot be made, read or written.
     pub fn open(dir: &Path, owner: Option<&Owner>) -> Result<(Self, Found), SpoolError> {
         let folders = Folders::of(dir);
-        folders.make()?;
-        let side = folders.take_side(Side::Intake)?;
-        let (ledger, opened) = legacy::open(&folders, Side::Intake, owner)?;
+        let (side, ledger, opened) = open(&folders, Side::Intake, owner)?;
         ledger.set_patience(LEDGER_PATIENCE)?;
         let tag = owner.map(Owner::tag);
-        let last_owner = last_owner(&ledger)?;
+        let leftovers_of = last_owner(&ledger)?.or(tag);
         let starts = ledger.note(STARTS)?.unwrap_or_default().max(ledger.last_row()? >> 32) + 1;
         let doorbell = Doorbell::new(folders.doorbell());
         let state = State {
@@ -97,42 +100,23 @@ impl Intake {
             counts: Counts::default(),
             next_row: starts << 32,
             ledger,
-            beginning: None,
+            start: Some((starts, owner.cloned())),
+            beginning: Vec::new(),
             boot: None,
             true_us: None,
             unwritten: Vec::new(),
             trouble: None,
         };
-        let intake = Self {
-            folders,
-            owner: tag,
-            leftovers_of: last_owner.or(tag),
-            doorbell,
-            state: Mutex::new(state),
-            totals: Mutex::default(),
-            _side: side,
-        };
+        let (state, shown) = (Mutex::new(state), Mutex::default());
+        let intake = Self { folders, owner: tag, leftovers_of, doorbell, state, shown, _side: side };
         let mut found = intake.recover(opened != Opened::Kept)?;
         if let Opened::Replaced(why) = opened {
             found.replaced = Some(why);
         }
-        let noted = intake.note_start(starts, owner);
-        if let Err(error) = noted {
-            // Somebody may have locked it; recording must not wait for that.
-            log::warn!("{}", error.line());
-        }
-        intake.look(&intake.state());
+        // Somebody may have locked the ledger: recording must not wait for that.
+        intake.tend();
         found.waiting = intake.totals().waiting.items();
-        intake.doorbell.ring();
         Ok((intake, found))
-    }
-
-    fn note_start(&self, starts: i64, owner: Option<&Owner>) -> Result<(), SpoolError> {
-        let ledger = &mut self.state().ledger;
-        ledger.set_note(STARTS, starts)?;
-        let Some(owner) = owner else { return Ok(()) };
-        ledger.add_owner(owner)?;
-        ledger.set_note(LAST_OWNER, owner.tag().0.into())
     }
 
     /// Where files are written before they are admitted. Emptied at every start.
@@ -155,28 +139,22 @@ impl Intake {
         room
     }
 
-    /// A run begins: what it records before the clock is set will be placed by what is kept here of it. If the ledger cannot be
+    /// Starts a run and stores what it knows of the clock, so that early recordings get their true times later. If the ledger cannot be
     /// written, [`Self::tend`] tries again.
-    pub fn begin(&self, run: Uuid, boot: Uuid, now: Reading) -> Result<(), SpoolError> {
+    pub fn begin(&self, run: Uuid, boot: Uuid, now: Reading) {
         let state = &mut *self.state();
-        state.beginning = Some((run, boot, now));
-        self.begin_now(state)
-    }
-
-    fn begin_now(&self, state: &mut State) -> Result<(), SpoolError> {
-        let Some((run, boot, now)) = state.beginning else { return Ok(()) };
-        let not_before_us = state.ledger.note(TRUE_TIME)?.unwrap_or(i64::MIN);
-        let (number, true_us) = state.ledger.begin_run(run, boot, now.offset_us, not_before_us)?;
-        (state.boot, state.beginning) = (Some(number), None);
-        // An earlier run since the machine was started may have known the time.
-        true_us.map_or(Ok(()), |true_us| self.settle_now(state, true_us))
+        state.beginning.push((run, boot, now));
+        self.write(state);
     }
 
     /// The clock is right: what waited for that is placed and may be delivered. `true_us` is the true time less the time since the
     /// machine was started. Once is enough.
-    pub fn settle(&self, true_us: i64) -> Result<(), SpoolError> {
+    pub fn settle(&self, true_us: i64) {
         let state = &mut *self.state();
-        if state.true_us.is_some() { Ok(()) } else { self.settle_now(state, true_us) }
+        if state.true_us.is_none() && state.trouble.is_none() {
+            let settled = self.settle_now(state, true_us);
+            self.note_trouble(state, settled);
+        }
     }
 
     fn settle_now(&self, state: &mut State, true_us: i64) -> Result<(), SpoolError> {
@@ -219,88 +197,106 @@ impl Intake {
         media_bytes: u64,
         put: impl FnOnce(&Path) -> Result<(), SpoolError>,
     ) -> Result<Room, SpoolError> {
-        let uptime_us = dated.recorded.uptime_us;
-        let entry = Entry::new(dated, media_bytes, self.owner);
-        let boot = self.state().boot.unwrap_or(UNKNOWN_BOOT);
-        self.admit_entry(entry, self.owner, boot, uptime_us, put)
+        let (owner, uptime_us) = (self.owner, dated.recorded.uptime_us);
+        let entry = Entry::new(dated, media_bytes, owner);
+        let boot = self.state().boot;
+        self.admit_row(NewRow { row: 0, entry, owner, boot, uptime_us, refused: None }, put)
     }
 
-    /// The same, recorded so long after that start of the machine.
-    pub(super) fn admit_entry(
+    pub(super) fn admit_row(
         &self,
-        entry: Entry,
-        owner: Option<OwnerTag>,
-        boot: i64,
-        uptime_us: i64,
+        new: NewRow,
         put: impl FnOnce(&Path) -> Result<(), SpoolError>,
     ) -> Result<Room, SpoolError> {
-        let room = self.make_room(&mut self.state(), &entry.name)?;
-        put(&self.folders.before_row(&entry.name))?;
+        let room = self.make_room(&mut self.state(), &new.entry.name)?;
+        put(&self.folders.before_row(&new.entry.name))?;
         let state = &mut *self.state();
-        state.counts.recorded.add_one(entry.name.kind(), entry.media_bytes());
-        self.add_row(state, entry, owner, boot, uptime_us);
-        self.doorbell.ring();
+        state.counts.recorded.add_one(new.entry.name.kind(), new.entry.media_bytes());
+        // The file is safe from here on. If its row cannot be written, the next start adds it.
+        state.add(new);
+        // While the ledger cannot be written, only `tend` tries.
+        if state.trouble.is_none() {
+            self.write(state);
+        }
         Ok(room)
     }
 
-    /// From here on the item is kept, whatever becomes of its row: a start makes one for a whole file.
-    pub(super) fn add_row(
-        &self,
-        state: &mut State,
-        entry: Entry,
-        owner: Option<OwnerTag>,
-        boot: i64,
-        uptime_us: i64,
-    ) {
-        state.unwritten.push(NewRow { row: state.next_row, entry, owner, boot, uptime_us, refused: None });
-        state.next_row += 1;
-        // What could not be written just now is not tried for each recording: a locked ledger is waited for.
-        if state.trouble.is_none() {
-            self.write_rows(state);
-        }
+    /// Writes what is not in the ledger yet. Gives why it cannot, if so.
+    pub fn tend(&self) -> Option<String> {
+        let state = &mut *self.state();
+        self.write(state);
+        state.trouble.clone()
     }
 
-    fn write_rows(&self, state: &mut State) {
-        let State { ledger, unwritten, boot, true_us, .. } = state;
-        for new in unwritten.iter_mut().filter(|new| new.entry.wall == Wall::Provisional && Some(new.boot) == *boot) {
-            // It was recorded before the clock was set, and could not be written by then.
-            if let Some(us) = *true_us {
-                let (item, wall) = put_right(new.entry.item.clone(), new.uptime_us, Offset { us, is_certain: true });
-                (new.entry.item, new.entry.wall) = (item, wall);
-            }
-        }
-        // A picture without its row is kept at the next start.
-        let is_urgent = |new: &NewRow| new.entry.name.kind() != Kind::Picture;
-        let durably = if unwritten.iter().any(is_urgent) { Durably::Now } else { Durably::Soon };
-        let written = ledger.check().and_then(|()| ledger.insert(durably, unwritten));
+    pub(super) fn write_found(&self) {
+        self.write(&mut self.state());
+    }
+
+    fn write(&self, state: &mut State) {
+        let written = state.ledger.check().and_then(|()| self.write_all(state));
+        self.note_trouble(state, written);
+        self.look(state);
+    }
+
+    fn note_trouble(&self, state: &mut State, written: Result<(), SpoolError>) {
+        let had_trouble = state.trouble.is_some();
         match written {
-            Ok(()) => {
-                state.trouble = None;
-                for NewRow { entry, .. } in std::mem::take(&mut state.unwritten) {
-                    if let Err(error) = self.folders.to_place(&entry.name) {
-                        log::warn!("{}; the next start does it", error.line());
-                    }
-                }
-            }
+            Ok(()) => state.trouble = None,
             // What is kept gets its rows at the next start.
             Err(error) if error.needs_restart() => panic!("{}", error.line()),
             Err(error) => state.trouble = Some(error.line()),
         }
-        self.look(state);
+        if state.trouble.is_some() != had_trouble {
+            // What is recorded must not wait a second each time.
+            let patience = if had_trouble { LEDGER_PATIENCE } else { Duration::ZERO };
+            let _ = state.ledger.set_patience(patience);
+        }
     }
 
-    /// Writes what could not be written before. Gives why it still cannot, if so.
-    pub fn tend(&self) -> Option<String> {
-        let state = &mut *self.state();
-        if !state.unwritten.is_empty() {
-            self.write_rows(state);
-            self.doorbell.ring();
+    fn write_all(&self, state: &mut State) -> Result<(), SpoolError> {
+        if let Some((starts, owner)) = state.start.clone() {
+            state.ledger.set_note(STARTS, starts)?;
+            if let Some(owner) = owner {
+                state.ledger.add_owner(&owner)?;
+                state.ledger.set_note(LAST_OWNER, owner.tag().0.into())?;
+            }
+            state.start = None;
         }
-        if let Err(error) = self.begin_now(state) {
-            state.trouble.get_or_insert(error.line());
+        while let Some((run, boot, now)) = state.beginning.first().copied() {
+            let not_before_us = state.ledger.note(TRUE_TIME)?.unwrap_or(i64::MIN);
+            let (number, true_us) = state.ledger.begin_run(run, boot, now.offset_us, not_before_us, self.owner)?;
+            state.beginning.remove(0);
+            state.boot = Some(number);
+            // An earlier run since the machine was started may have known the time.
+            true_us.map_or(Ok(()), |true_us| self.settle_now(state, true_us))?;
         }
-        self.look(state);
-        state.trouble.clone()
+        self.write_rows(state)
+    }
+
+    fn write_rows(&self, state: &mut State) -> Result<(), SpoolError> {
+        if state.unwritten.is_empty() {
+            return Ok(());
+        }
+        let State { ledger, unwritten, boot, true_us, .. } = state;
+        unwritten.iter_mut().for_each(|new| new.boot = new.boot.or(*boot));
+        let has_early = unwritten.iter().any(|new| new.entry.wall == Wall::Provisional);
+        // A picture without its row is kept at the next start.
+        let is_urgent = |new: &NewRow| new.entry.name.kind() != Kind::Picture;
+        let durably = if unwritten.iter().any(is_urgent) { Durably::Now } else { Durably::Soon };
+        ledger.insert(durably, unwritten)?;
+        if let (true, Some(boot), Some(true_us)) = (has_early, *boot, *true_us) {
+            // They were recorded before the clock was set, and could not be written by then.
+            ledger.settle(boot, true_us)?;
+        }
+        // Rows in a ledger that has been set aside meanwhile are none.
+        ledger.check()?;
+        for NewRow { entry, .. } in std::mem::take(unwritten) {
+            if let Err(error) = self.folders.to_place(&entry.name) {
+                log::warn!("{}; the next start does it", error.line());
+            }
+        }
+        self.doorbell.ring();
+        Ok(())
     }
 
     fn make_room(&self, state: &mut State, newcomer: &ItemName) -> Result<Room, SpoolError> {
@@ -309,7 +305,9 @@ impl Intake {
         let used_bytes = state.ledger.totals(self.owner).map(|totals| totals.used_bytes()).unwrap_or_default();
         let shortage = state.budget.shortage(used_bytes, newcomer.disk_bytes(), newcomer.kind(), disk);
         match self.give_up(state, newcomer.kind(), shortage) {
-            Err(SpoolError::LedgerBusy { .. }) if shortage.is_some_and(|shortage| !shortage.is_disk) => Ok(Room::default()),
+            Err(SpoolError::LedgerBusy { .. }) if shortage.is_some_and(|shortage| !shortage.is_disk) => {
+                Ok(Room::default())
+            }
             other => other,
         }
     }
@@ -335,17 +333,17 @@ impl Intake {
                 self.folders.sync_places()?;
             }
             let gone = || self.folders.remove(rows.iter().map(|(_, name)| name));
-            if let Err(error) = state.ledger.give_up(&rows) {
-                if !is_disk || !matches!(error, SpoolError::Ledger { .. } | SpoolError::UnreadableLedger { .. }) {
-                    return Err(error);
+            let removed = match state.ledger.give_up(&rows) {
+                // On a full disk even that fails: first the files, then the rows. A row without a file is given up anyway.
+                Err(_) if !self.folders.has_space() => {
+                    gone();
+                    state.ledger.give_up(&rows)?
                 }
-                // A disk that is quite full takes no row; without these files it does. A row without a file is given up anyway.
-                gone();
-                state.ledger.give_up(&rows)?;
-            }
+                other => other?,
+            };
             gone();
             freed += lot_bytes;
-            for (candidate, _) in lot {
+            for (candidate, _) in lot.into_iter().filter(|(candidate, _)| removed.contains(&candidate.row)) {
                 state.counts.dropped.add_one(candidate.name.kind(), candidate.name.media_bytes());
                 given_up.push(candidate);
             }
@@ -401,22 +399,25 @@ impl Intake {
         if let Err(error) = state.ledger.count_loss(kind, bytes) {
             log::debug!("{}", error.line());
         }
+        self.look(state);
+    }
+
+    fn look(&self, state: &State) {
+        let mut shown = self.shown.lock().expect("no panic while held");
+        shown.1 = state.counts.clone();
+        if let Ok(totals) = state.ledger.totals(self.owner) {
+            shown.0 = totals;
+        }
     }
 
     /// What this process has done since it was started.
     pub fn counts(&self) -> Counts {
-        self.state().counts.clone()
-    }
-
-    fn look(&self, state: &State) {
-        if let Ok(totals) = state.ledger.totals(self.owner) {
-            *self.totals.lock().expect("no panic while held") = totals;
-        }
+        self.shown.lock().expect("no panic while held").1.clone()
     }
 
     /// What was in the spool within the last second or so.
     pub fn totals(&self) -> Totals {
-        self.totals.lock().expect("no panic while held").clone()
+        self.shown.lock().expect("no panic while held").0.clone()
     }
 
     /// What was given up in all runs.
@@ -438,4 +439,12 @@ impl Intake {
 /// For whom the last run recorded, if it was for anybody.
 pub(super) fn last_owner(ledger: &Ledger) -> Result<Option<OwnerTag>, SpoolError> {
     Ok(ledger.note(LAST_OWNER)?.and_then(|tag| u32::try_from(tag).ok()).map(OwnerTag))
+}
+
+impl State {
+    /// One more row is to be written.
+    pub(super) fn add(&mut self, new: NewRow) {
+        self.unwritten.push(NewRow { row: self.next_row, ..new });
+        self.next_row += 1;
+    }
 }

@@ -1,19 +1,19 @@
-//! Opens a ledger, and fills a new one: with what a spool of version 0.1.0 has in its manifests, or with what the names of the files
-//! tell. EDGE.
+//! Takes over a spool of version 0.1.0, which has no ledger. EDGE.
 //!
 //! ```text
-//! 0.1.0:  items/NAME.json     an item's manifest, beside its file      runs/RUN.json   what a run knew of the clock
-//!         refused/NAME.json   the same, with NAME.answer.txt           books.json      what was dropped; the last true time
+//! items/NAME.json     an item's manifest, beside its file      runs/RUN.json   what a run knew of the clock
+//! refused/NAME.json   the same, with NAME.answer.txt           books.json      what was dropped; the last true time
 //! ```
 //!
-//! It is done in one transaction; files that move do so before, and what is no longer needed is removed afterwards. A crash in
-//! between does no harm: it is done again.
+//! A thousand items at a time: their files take their places, their rows are committed, their manifests are removed. So a crash, or
+//! a service manager that waits no longer, does no harm: the rest is taken over at the next start. After an update that was
+//! rolled back, 0.1.0 knows better than the ledger.
 
 #![expect(clippy::disallowed_methods, reason = "EDGE: files")]
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -23,16 +23,18 @@ use uuid::Uuid;
 use super::SpoolError;
 use super::amount::{Amount, Amounts};
 use super::error::Doing;
-use super::files::{Folders, Side, each_file};
+use super::files::{Folders, each_file};
 use super::ledger::clocks::{UNKNOWN_BOOT, add_boot, add_run, set_true};
-use super::ledger::items::{NewRow, insert};
-use super::ledger::totals::set_loss;
-use super::ledger::{Ledger, Opened, set_note};
-use super::recover::found_entry;
+use super::ledger::items::{NewRow, delete, insert};
+use super::ledger::totals::add_losses;
+use super::ledger::{Ledger, set_note};
+use super::open::of_name;
 use crate::durable;
-use crate::item::{Entry, Item, ItemName, Kind, Owner, OwnerTag, Recorded, Step, Wall};
+use crate::item::{Entry, Item, ItemName, Kind, OwnerTag, Recorded, Step, Wall};
 
-/// A manifest of 0.1.0.
+/// Items in one transaction.
+const LOT: usize = 1000;
+
 #[derive(Debug, Deserialize)]
 struct Manifest {
     item: Item,
@@ -43,9 +45,8 @@ struct Manifest {
     row_unclear: bool,
 }
 
-/// What a run of 0.1.0 knew of the clock.
 #[derive(Debug, Deserialize)]
-struct RunWord {
+struct Run {
     run: Uuid,
     boot: Uuid,
     boot_number: u32,
@@ -60,106 +61,95 @@ struct Books {
     good_us: i64,
 }
 
-/// Opens the ledger, making or filling it as need be, and takes over what 0.1.0 has left. `side` is the one that is held.
+/// Whether there is something to take over: 0.1.0 makes this folder before anything else.
+pub(super) fn is_there(folders: &Folders) -> bool {
+    folders.dir.join("runs").is_dir()
+}
+
+/// Takes it over, for this owner: whoever was set until now.
 ///
 /// # Errors
-/// When the folders cannot be read or the ledger cannot be written, or 0.1.0 still runs on the other side.
-pub(super) fn open(folders: &Folders, side: Side, owner: Option<&Owner>) -> Result<(Ledger, Opened), SpoolError> {
-    let _lock = folders.lock("lock-ledger")?;
-    let is_old = folders.dir.join("runs").is_dir();
-    // Its other side would go on with manifests that nobody reads any more.
-    let other = is_old.then(|| folders.take_side(side.other()));
-    let _other = other.transpose().map_err(|_| SpoolError::OldVersion(folders.dir.clone()))?;
-    let (ledger, opened) = Ledger::open(folders, |ledger| if is_old { Ok(()) } else { from_names(folders, ledger) })?;
-    if is_old {
-        bring_back(folders)?;
-        ledger.in_one_go(|ledger| take_over(folders, ledger, owner.map(Owner::tag)))?;
-        remove_leftovers(folders)?;
+/// When the folders cannot be read, or the ledger cannot be written.
+pub(super) fn take_over(folders: &Folders, ledger: &Ledger, owner: Option<OwnerTag>) -> Result<(), SpoolError> {
+    let boots = ledger.in_one_go(|ledger| take_runs(folders, ledger, owner))?;
+    let remove = |path: PathBuf| durable::remove(&path).doing("remove", &path);
+    remove(folders.dir.join("books.json"))?;
+    let mut rows = BTreeMap::new();
+    ledger.each_file(|row, file| rows.extend([(file.to_owned(), row)]))?;
+    let mut next = ledger.last_row()?;
+    let refused = folders.dir.join("refused");
+    for dir in [&folders.items, &refused] {
+        for lot in manifests(dir)?.chunks(LOT) {
+            let mut new = Vec::new();
+            for name in lot {
+                if let Some(name_now) = put_in_place(folders, name, owner)? {
+                    next += 1;
+                    let row = of_item(dir, name, name_now, &boots, owner, *dir == refused);
+                    new.push(NewRow { row: next, ..row });
+                }
+            }
+            // The files must not be found elsewhere once their manifests are gone.
+            folders.sync_places()?;
+            ledger.in_one_go(|ledger| {
+                ledger.read(|db| {
+                    new.iter().try_for_each(|new| {
+                        rows.get(&new.entry.name.media()).map_or(Ok(()), |row| delete(db, *row).map(drop))?;
+                        insert(db, new)
+                    })
+                })
+            })?;
+            let taken: Vec<_> = lot.iter().map(|name| dir.join(format!("{name}.json"))).collect();
+            durable::remove_all(&taken).doing("clear", dir)?;
+        }
     }
-    Ok((ledger, opened))
+    ["retry", "lock-moves"].into_iter().try_for_each(|left| remove(folders.dir.join(left)))?;
+    // The last says that there is something to take over.
+    ["sending", "refused", "runs"]
+        .into_iter()
+        .map(|left| folders.dir.join(left))
+        .try_for_each(|path| durable::remove_tree(&path).doing("remove", &path))
 }
 
-/// The ledger is lost, or there never was one.
-fn from_names(folders: &Folders, ledger: &Ledger) -> Result<(), SpoolError> {
-    let mut row = 0;
-    for name in named(folders)?.into_iter().filter(|name| folders.is_whole(&folders.media(name), name)) {
-        row += 1;
-        ledger.read(|db| insert(db, &NewRow { row, ..of_name(name) }))?;
-    }
-    Ok(())
-}
-
-/// The items whose files are there.
-fn named(folders: &Folders) -> Result<Vec<ItemName>, SpoolError> {
+fn manifests(dir: &Path) -> Result<Vec<ItemName>, SpoolError> {
     let mut names = Vec::new();
-    each_file(&folders.items, |file, _| names.extend(file.and_then(ItemName::of_file)))?;
+    if dir.is_dir() {
+        each_file(dir, |file, _| names.extend(file.and_then(|file| ItemName::parse(file.strip_suffix(".json")?))))?;
+    }
     names.sort_unstable();
     Ok(names)
 }
 
-/// What has a manifest of 0.1.0 gets its row. It may have one: after an update that was rolled back, 0.1.0 knows better.
-fn take_over(folders: &Folders, ledger: &Ledger, owner: Option<OwnerTag>) -> Result<(), SpoolError> {
-    let boots = take_runs(folders, ledger)?;
-    let refused = folders.dir.join("refused");
-    let mut row = ledger.last_row()?;
-    for name in named(folders)? {
-        let manifest = |dir: &Path| read_json::<Manifest>(&dir.join(format!("{name}.json")));
-        let waits = manifest(&folders.items);
-        let was_refused = waits.is_none();
-        let Some(manifest) = waits.or_else(|| manifest(&refused)) else { continue };
-        if !folders.is_whole(&folders.media(&name), &name) {
-            continue;
+/// The file of an item lies with the others, under a name that says whose it is: if this version is rolled back, 0.1.0 sets such a
+/// file aside, and removes it if it does not. Gives its name; none if it is not there as it was written.
+fn put_in_place(folders: &Folders, name: &ItemName, owner: Option<OwnerTag>) -> Result<Option<ItemName>, SpoolError> {
+    let now = name.owned_by(owner);
+    let to = folders.media(&now);
+    for from in [to.clone(), folders.media(name), folders.dir.join("refused").join(name.media())] {
+        if folders.is_whole(&from, name)? {
+            durable::replace_volatile(&from, &to).doing("move", &from)?;
+            return Ok(Some(now));
         }
-        let refused = was_refused.then(|| refusal(&refused.join(format!("{name}.answer.txt"))));
-        row += 1;
-        let new = NewRow { row, owner, ..of_manifest(manifest, name, refused, &boots) };
-        ledger.read(|db| {
-            db.execute("DELETE FROM item WHERE file = ?1", [new.entry.name.media()])?;
-            insert(db, &new)
-        })?;
     }
-    Ok(())
+    Ok(None)
 }
 
-/// What the runs have left word of. Gives the numbers of the starts of the machine.
-fn take_runs(folders: &Folders, ledger: &Ledger) -> Result<BTreeMap<Uuid, i64>, SpoolError> {
-    let (runs, mut boots) = (folders.dir.join("runs"), BTreeMap::new());
-    if let Some(books) = read_json::<Books>(&folders.dir.join("books.json")) {
-        let mut losses = Amounts::default();
-        books.dropped_ever.iter().for_each(|(kind, amount)| losses.add(*kind, *amount));
-        ledger.read(|db| {
-            Kind::ALL.into_iter().try_for_each(|kind| set_loss(db, kind, losses.of(kind)))?;
-            set_note(db, super::intake::TRUE_TIME, books.good_us)
-        })?;
-    }
-    let mut words = Vec::new();
-    if runs.is_dir() {
-        each_file(&runs, |_, path| words.extend(read_json::<RunWord>(path)))?;
-    }
-    words.sort_unstable_by_key(|word| word.boot_number);
-    for word in words {
-        let number = ledger.read(|db| {
-            let number = add_boot(db, word.boot, word.provisional_us.max(word.not_before_us))?;
-            add_run(db, word.run, number, word.provisional_us)?;
-            word.true_us.map_or(Ok(()), |true_us| set_true(db, number, true_us))?;
-            Ok(number)
-        })?;
-        boots.insert(word.boot, number);
-    }
-    Ok(boots)
-}
-
-/// The files of refused items lie with the others now.
-fn bring_back(folders: &Folders) -> Result<(), SpoolError> {
-    let (refused, mut files) = (folders.dir.join("refused"), Vec::new());
-    if !refused.is_dir() {
-        return Ok(());
-    }
-    each_file(&refused, |file, path| files.extend(file.and_then(ItemName::of_file).map(|name| (name, path.to_owned()))))?;
-    for (name, path) in files {
-        durable::relocate(&path, &folders.media(&name)).doing("move", &path)?;
-    }
-    Ok(())
+/// By its manifest; or by its name, if that cannot be read.
+fn of_item(
+    dir: &Path,
+    name: &ItemName,
+    name_now: ItemName,
+    boots: &BTreeMap<Uuid, i64>,
+    owner: Option<OwnerTag>,
+    was_refused: bool,
+) -> NewRow {
+    let refused = was_refused.then(|| refusal(&dir.join(format!("{name}.answer.txt"))));
+    let Some(manifest) = read_json::<Manifest>(&dir.join(format!("{name}.json"))) else {
+        return NewRow { refused, ..of_name(name_now, owner) };
+    };
+    let Manifest { item, recorded, wall, step, row_unclear } = manifest;
+    let boot = boots.get(&recorded.boot).copied().unwrap_or(UNKNOWN_BOOT);
+    let entry = Entry { item, name: name_now, wall, step, row_unclear };
+    NewRow { row: 0, entry, owner, boot: Some(boot), uptime_us: recorded.uptime_us, refused }
 }
 
 fn refusal(note: &Path) -> (String, i64) {
@@ -168,40 +158,31 @@ fn refusal(note: &Path) -> (String, i64) {
     (fs::read_to_string(note).unwrap_or_default(), at.as_microsecond())
 }
 
-fn of_manifest(
-    manifest: Manifest,
-    name: ItemName,
-    refused: Option<(String, i64)>,
-    boots: &BTreeMap<Uuid, i64>,
-) -> NewRow {
-    let Manifest { item, recorded, wall, step, row_unclear } = manifest;
-    let boot = boots.get(&recorded.boot).copied().unwrap_or(UNKNOWN_BOOT);
-    let entry = Entry { item, name, wall, step, row_unclear };
-    NewRow { row: 0, entry, owner: None, boot, uptime_us: recorded.uptime_us, refused }
-}
-
-/// Whether the row of speech or of a clip was posted is asked at the API.
-fn of_name(name: ItemName) -> NewRow {
-    let (entry, uptime_us) = found_entry(name, 0, true);
-    NewRow { row: 0, owner: entry.name.owner(), entry, boot: UNKNOWN_BOOT, uptime_us, refused: None }
-}
-
-/// Removes what 0.1.0 has left and nobody needs any more.
-fn remove_leftovers(folders: &Folders) -> Result<(), SpoolError> {
-    let mut manifests = Vec::new();
-    let is_manifest = |file: &str| file.strip_suffix(".json").and_then(ItemName::parse).is_some();
-    each_file(&folders.items, |file, path| manifests.extend(file.filter(|file| is_manifest(file)).map(|_| path.to_owned())))?;
-    durable::remove_all(&manifests).doing("clear", &folders.items)?;
-    for left in ["books.json", "retry", "lock-moves"] {
-        let path = folders.dir.join(left);
-        durable::remove(&path).doing("remove", &path)?;
+/// What was dropped, and what is known of the clock. Gives the numbers of the starts of the machine.
+fn take_runs(folders: &Folders, ledger: &Ledger, owner: Option<OwnerTag>) -> Result<BTreeMap<Uuid, i64>, SpoolError> {
+    if let Some(books) = read_json::<Books>(&folders.dir.join("books.json")) {
+        let mut losses = Amounts::default();
+        books.dropped_ever.iter().for_each(|(kind, amount)| losses.add(*kind, *amount));
+        let true_us = ledger.note(super::intake::TRUE_TIME)?.unwrap_or(i64::MIN).max(books.good_us);
+        ledger.read(|db| {
+            Kind::ALL.into_iter().try_for_each(|kind| add_losses(db, kind, losses.of(kind)))?;
+            set_note(db, super::intake::TRUE_TIME, true_us)
+        })?;
     }
-    // The last says that there is something to take over.
-    for left in ["sending", "refused", "runs"] {
-        let path = folders.dir.join(left);
-        durable::remove_tree(&path).doing("remove", &path)?;
+    let mut runs = Vec::new();
+    each_file(&folders.dir.join("runs"), |_, path| runs.extend(read_json::<Run>(path)))?;
+    runs.sort_unstable_by_key(|run| run.boot_number);
+    let mut boots = BTreeMap::new();
+    for Run { run, boot, provisional_us, not_before_us, true_us, .. } in runs {
+        let number = ledger.read(|db| {
+            let number = add_boot(db, boot, provisional_us.max(not_before_us))?;
+            add_run(db, run, number, provisional_us, owner)?;
+            true_us.map_or(Ok(()), |true_us| set_true(db, number, true_us))?;
+            Ok(number)
+        })?;
+        boots.insert(boot, number);
     }
-    Ok(())
+    Ok(boots)
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {

@@ -19,6 +19,7 @@ pub mod ledger;
 mod legacy;
 #[cfg(test)]
 mod model;
+mod open;
 mod outbox;
 pub mod placement;
 pub mod queue;
@@ -49,8 +50,6 @@ pub struct Found {
     pub damaged: usize,
     /// Items whose files are gone.
     pub lost: usize,
-    /// What could not be taken up, and why.
-    pub left: Vec<String>,
     /// Why the ledger had to be built anew.
     pub replaced: Option<String>,
 }

@@ -119,7 +119,9 @@ impl Model {
         if short == 0 {
             return Some(Vec::new());
         }
-        let loose = self.here().filter(|(name, _)| !self.in_hand.values().any(|held| held == *name) && name.kind() >= newcomer.kind());
+        let loose = self
+            .here()
+            .filter(|(name, _)| !self.in_hand.values().any(|held| held == *name) && name.kind() >= newcomer.kind());
         let mut loose: Vec<_> = loose.collect();
         let is_waiting = |place: Place| matches!(place, Place::Waiting(_));
         loose.sort_by_key(|(name, place)| (std::cmp::Reverse(name.kind()), is_waiting(*place), name.stamp()));

@@ -1,6 +1,11 @@
 //! The side of the spool that upload has: it takes items in hand, notes how far they have come, and removes them. EDGE.
 
-#![expect(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files, shared by threads")]
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "EDGE: files, shared by threads"
+)]
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,14 +15,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::SpoolError;
 use super::amount::{Amount, Counts, Totals};
 use super::doorbell::{Doorbell, Ear};
 use super::files::{Folders, Side};
 use super::ledger::{Durably, Ledger};
+use super::open::open;
 use super::queue::{Queue, Want};
-use super::{SpoolError, legacy};
 use crate::item::{Entry, ItemId, ItemName, Kind, Owner, OwnerTag, Step};
-use crate::limits::{FINISH_LATE, FINISHED_AT_ONCE, GIVEN_UP_AT_ONCE, REFUSAL_TOLD};
+use crate::limits::{FINISH_LATE, FINISHED_AT_ONCE, GIVEN_UP_AT_ONCE, OTHER_SIDE_PATIENCE, REFUSAL_TOLD};
 
 /// Gives items out. Any thread may deliver what it has taken in hand.
 #[derive(Debug)]
@@ -39,8 +45,8 @@ struct State {
     last_row: i64,
     /// What is in hand, by its name; the file is locked.
     held: BTreeMap<ItemId, (ItemName, File)>,
-    /// Delivered pictures whose rows are still there, since a transaction for each would wear the card out; and since when, monotonic.
-    finished: Vec<(ItemId, ItemName)>,
+    /// Delivered pictures, with their locked files. Their rows are deleted in batches, to spare the card; since when, monotonic.
+    finished: Vec<(ItemName, i64, File)>,
     finished_since: Option<Duration>,
 }
 
@@ -51,10 +57,9 @@ impl Outbox {
     /// When another process has this side of it, or it cannot be made or read.
     pub fn open(dir: &Path, owner: Option<&Owner>) -> Result<Self, SpoolError> {
         let folders = Folders::of(dir);
-        folders.make()?;
-        let side = folders.take_side(Side::Outbox)?;
+        let (side, ledger, _) = open(&folders, Side::Outbox, owner)?;
+        ledger.set_patience(OTHER_SIDE_PATIENCE)?;
         let ear = Ear::at(&folders.doorbell());
-        let (ledger, _) = legacy::open(&folders, Side::Outbox, owner)?;
         let state = State {
             ledger,
             queue: Queue::default(),
@@ -175,7 +180,8 @@ impl Outbox {
             self.folders.to_place(&entry.name)?;
         }
         let file = self.folders.hold(&entry.name)?;
-        let Some(file) = file.filter(|_| self.folders.is_whole(&path, &entry.name)) else {
+        let is_whole = self.folders.is_whole(&path, &entry.name)?;
+        let Some(file) = file.filter(|_| is_whole) else {
             return Err(self.damaged(state, id, &entry.name)?);
         };
         // It may have been given up before its file was locked.
@@ -226,18 +232,20 @@ impl Outbox {
     /// When the ledger cannot be written; it is then still in hand.
     pub fn finish(&self, id: &ItemId, now: Duration) -> Result<(), SpoolError> {
         let state = &mut *self.state();
-        let Some((name, _)) = state.held.get(id).map(|(name, file)| (name.clone(), file)) else { return Ok(()) };
+        if id.kind != Kind::Picture
+            && let Some((name, _)) = state.held.get(id)
+        {
+            // A power cut must not bring the file back to where it lay before it had a row.
+            self.folders.sync_places()?;
+            self.remove(&mut state.ledger, &[id.row], &[name])?;
+        }
+        let Some((name, file)) = state.held.remove(id) else { return Err(state.given_up(id)) };
         let bytes = name.media_bytes();
         if id.kind == Kind::Picture {
             // One that a power cut brings back is sent once more, to the same place; a task would be queued twice.
-            state.finished.push((*id, name));
+            state.finished.push((name, id.row, file));
             state.finished_since.get_or_insert(now);
-        } else {
-            // A power cut must not bring the file back to where it lay before it had a row.
-            self.folders.sync_places()?;
-            self.remove(&mut state.ledger, &[(*id, name)])?;
         }
-        state.held.remove(id);
         state.queue.finish(id);
         state.counts.delivered.add_one(id.kind, bytes);
         if let Err(error) = self.remove_finished_if_late(state, now) {
@@ -246,11 +254,10 @@ impl Outbox {
         Ok(())
     }
 
-    fn remove(&self, ledger: &mut Ledger, delivered: &[(ItemId, ItemName)]) -> Result<(), SpoolError> {
+    fn remove(&self, ledger: &mut Ledger, rows: &[i64], names: &[&ItemName]) -> Result<(), SpoolError> {
         let _removing = self.folders.lock("lock-removing")?;
-        let rows: Vec<_> = delivered.iter().map(|(id, _)| id.row).collect();
-        ledger.delete(Durably::Now, &rows)?;
-        self.folders.remove(delivered.iter().map(|(_, name)| name));
+        ledger.delete(Durably::Now, rows)?;
+        self.folders.remove(names.iter().copied());
         Ok(())
     }
 
@@ -261,7 +268,8 @@ impl Outbox {
 
     fn remove_finished(&self, state: &mut State) -> Result<(), SpoolError> {
         if !state.finished.is_empty() {
-            self.remove(&mut state.ledger, &state.finished)?;
+            let (rows, names): (Vec<_>, Vec<_>) = state.finished.iter().map(|(name, row, _)| (*row, name)).unzip();
+            self.remove(&mut state.ledger, &rows, &names)?;
             state.finished.clear();
         }
         state.finished_since = None;

@@ -39,10 +39,8 @@ pub struct Offset {
 pub fn offsets(boots: &[BootClock]) -> BTreeMap<i64, Offset> {
     let mut boots = boots.to_vec();
     boots.sort_unstable_by_key(|boot| std::cmp::Reverse(boot.number));
-    let mut offsets: BTreeMap<_, _> = boots
-        .iter()
-        .filter_map(|boot| Some((boot.number, Offset { us: boot.true_us?, is_certain: true })))
-        .collect();
+    let mut offsets: BTreeMap<_, _> =
+        boots.iter().filter_map(|boot| Some((boot.number, Offset { us: boot.true_us?, is_certain: true }))).collect();
     let Some(mut next) = boots.first().and_then(|latest| latest.true_us) else { return offsets };
     for boot in boots {
         let estimate = next.saturating_sub(boot.lasted_us.max(0)).max(boot.earliest_us);

@@ -87,15 +87,18 @@ impl Queue {
 
     /// An item that has just been recorded waits.
     pub fn add_new(&mut self, waiting: Waiting) {
-        self.newest_us = Some(waiting.at_us.saturating_add(waiting.length_us));
+        self.newest_us = self.newest_us.max(Some(waiting.at_us.saturating_add(waiting.length_us)));
         self.add(waiting);
     }
 
     /// Everything but what is in hand is about to be added anew. What waits for its time goes on doing so.
     pub fn clear(&mut self) {
-        let Self { in_hand, minutes, newest_us, mut file_in_place, due, .. } = std::mem::take(self);
+        let Self { in_hand, minutes, newest_us, mut file_in_place, due, mut until, shelves } = std::mem::take(self);
         file_in_place.retain(|id, _| in_hand.contains_key(id));
-        let until = due.into_iter().map(|(due, id, _)| (id, due)).collect();
+        until.extend(due.into_iter().map(|(due, id, _)| (id, due)));
+        for (kind, shelf) in Kind::ALL.into_iter().zip(&shelves) {
+            until.extend(shelf.ready.again().map(|(slot, due)| (slot.id(kind), due)));
+        }
         *self = Self { in_hand, minutes, newest_us, file_in_place, until, ..Self::default() };
         for (id, slot) in &self.in_hand {
             self.shelves[id.kind as usize].add(slot);
@@ -178,8 +181,12 @@ impl Queue {
         let clip = |slot| (Kind::Clip, slot);
         speech
             .or_else(|| may_be(Kind::Clip).and_then(|()| clips.linked.pop_fresh_newest()).map(clip))
-            .or_else(|| may_be(Kind::Clip).filter(|()| failed_is_linked).and_then(|()| clips.ready.pop_again()).map(clip))
-            .or_else(|| may_be(Kind::Picture).and_then(|()| pictures.ready.pop_newest()).map(|slot| (Kind::Picture, slot)))
+            .or_else(|| {
+                may_be(Kind::Clip).filter(|()| failed_is_linked).and_then(|()| clips.ready.pop_again()).map(clip)
+            })
+            .or_else(|| {
+                may_be(Kind::Picture).and_then(|()| pictures.ready.pop_newest()).map(|slot| (Kind::Picture, slot))
+            })
             .or_else(|| may_be(Kind::Clip).and_then(|()| clips.ready.pop_oldest()).map(clip))
     }
 

@@ -34,6 +34,11 @@ impl<T: Ord + Clone> Ready<T> {
         self.again.insert(item, due);
     }
 
+    /// Those that have failed; since when their time has come again.
+    pub fn again(&self) -> impl Iterator<Item = (&T, Duration)> {
+        self.again.iter().map(|(item, due)| (item, *due))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.fresh.is_empty() && self.again.is_empty()

@@ -23,6 +23,7 @@ use super::error::Doing;
 use super::files::each_file;
 use super::intake::{Intake, State};
 use super::ledger::clocks::UNKNOWN_BOOT;
+use super::ledger::items::NewRow;
 use super::{Found, SpoolError};
 use crate::durable;
 use crate::item::{Entry, ItemName, Kind, Step, name};
@@ -63,10 +64,10 @@ fn hash(file: &str) -> u64 {
 }
 
 impl Found {
-    fn tried<T: Default>(&mut self, result: Result<T, SpoolError>) -> T {
+    /// What cannot be read or moved is left where it is.
+    fn tried<T: Default>(result: Result<T, SpoolError>) -> T {
         result.unwrap_or_else(|error| {
             log::warn!("{}; it is left where it is", error.line());
-            self.left.push(error.line());
             T::default()
         })
     }
@@ -85,12 +86,16 @@ impl Intake {
         let mut speech = Vec::new();
         for (file, path) in &scratch {
             match ItemName::of_file(file) {
-                Some(name) if known.see(file) => found.tried(self.folders.to_place(&name)),
-                Some(name) if self.folders.is_whole(path, &name) => whole.push(name),
+                Some(name) if known.see(file) => Found::tried(self.folders.to_place(&name)),
+                Some(name) => match self.folders.is_whole(path, &name) {
+                    Ok(true) => whole.push(name),
+                    Ok(false) => found.unfinished += removed(path),
+                    Err(error) => Found::tried(Err(error)),
+                },
                 None if name::parse_unfinished_speech(file).is_some() => speech.push((file, path)),
                 // What is not whole of a clip can be kept once what is whole has its row.
                 None if name::parse_unfinished_clip(file).is_some() => {}
-                _ => found.unfinished += found_and_removed(&mut found.left, path),
+                _ => found.unfinished += removed(path),
             }
         }
         // The whole of it was written, and the power went before its beginning was removed.
@@ -98,43 +103,48 @@ impl Intake {
         for (file, path) in speech {
             let Some((uid, number, _)) = name::parse_unfinished_speech(file) else { continue };
             if numbers.contains(&(Kind::Utterance, uid, number)) {
-                found.unfinished += found_and_removed(&mut found.left, path);
+                found.unfinished += removed(path);
             }
         }
         each_file(&self.folders.items, |file, path| match file.and_then(ItemName::of_file) {
             Some(_) if file.is_some_and(|file| known.see(file)) => {}
-            Some(name) if name.kind() == Kind::Picture && self.folders.is_whole(path, &name) => whole.push(name),
-            Some(_) => found.unfinished += found_and_removed(&mut found.left, path),
+            Some(name) if name.kind() == Kind::Picture => match self.folders.is_whole(path, &name) {
+                Ok(true) => whole.push(name),
+                Ok(false) => found.unfinished += removed(path),
+                Err(error) => Found::tried(Err(error)),
+            },
+            Some(_) => found.unfinished += removed(path),
             None => {
                 let is_aside = self.folders.set_aside(path).map(|()| 1);
-                found.damaged += found.tried(is_aside);
+                found.damaged += Found::tried(is_aside);
             }
         })?;
         for name in whole {
-            let kept = self.add_found(name, is_new).map(|()| 1);
-            found.without_row += found.tried(kept);
+            let kept = self.find(name, is_new).map(|()| 1);
+            found.without_row += Found::tried(kept);
         }
+        self.write_found();
         for (file, path) in scratch.iter().filter(|(file, _)| name::parse_unfinished_clip(file).is_some()) {
             match self.adopt_clip(file, path) {
                 Ok(true) => found.adopted += 1,
-                Ok(false) => found.unfinished += found_and_removed(&mut found.left, path),
-                Err(error) => found.tried(Err(error)),
+                Ok(false) => found.unfinished += removed(path),
+                Err(error) => Found::tried(Err(error)),
             }
         }
-        found.lost = self.give_up_rows(known.without_file())?;
+        found.lost = Found::tried(self.give_up_rows(known.without_file()));
         Ok(found)
     }
 
-    /// A whole file that has no row gets one. It may not be durable yet.
-    fn add_found(&self, name: ItemName, is_new: bool) -> Result<(), SpoolError> {
+    /// A whole file that has no row is to get one. It may not be durable yet.
+    fn find(&self, name: ItemName, is_new: bool) -> Result<(), SpoolError> {
         let path = self.folders.before_row(&name);
         durable::flush(&path, true).doing("sync", &path)?;
         let state = &mut *self.state();
         let run = state.ledger.run_clock(name.run()).ok().flatten();
         let (boot, offset_us) = run.map_or((UNKNOWN_BOOT, 0), |run| (run.boot, run.true_us.unwrap_or(run.offset_us)));
-        let owner = name.owner().or(self.leftovers_of());
+        let owner = name.owner().or(run.map_or(self.leftovers_of(), |run| run.owner));
         let (entry, uptime_us) = found_entry(name, offset_us, is_new);
-        self.add_row(state, entry, owner, boot, uptime_us);
+        state.add(NewRow { row: 0, entry, owner, boot: Some(boot), uptime_us, refused: None });
         Ok(())
     }
 
@@ -143,7 +153,8 @@ impl Intake {
         let mut lost = Vec::new();
         for row in rows {
             // Upload may have delivered it, or put it into its place, meanwhile.
-            if let Some((entry, _)) = state.ledger.entry(row)?.filter(|(entry, _)| !self.folders.is_there(&entry.name)) {
+            let Some((entry, _)) = state.ledger.entry(row)? else { continue };
+            if !self.folders.is_there(&entry.name)? {
                 log::error!("the file {} is gone, and the item with it", entry.name.media());
                 lost.push((row, entry.name));
             }
@@ -155,8 +166,8 @@ impl Intake {
     }
 }
 
-/// What the name of a file tells of an item, and the uptime at its start. Its task is told later which chain of models it is for. Where
-/// the ledger is lost, the row of speech or of a clip may have been posted.
+/// Builds an entry from the name of a file; with the uptime at its start. Delivery fills in the cluster of the track id. After a lost
+/// ledger, it asks the API whether the row of speech or of a clip exists.
 pub(super) fn found_entry(name: ItemName, offset_us: i64, is_ledger_lost: bool) -> (Entry, i64) {
     let (item, wall, uptime_us) = name.item(offset_us, format!("T--{}", Uuid::new_v4().simple()));
     let row_unclear = is_ledger_lost && name.kind() != Kind::Picture;
@@ -171,16 +182,9 @@ fn listed(dir: &Path) -> Result<Vec<(String, PathBuf)>, SpoolError> {
     Ok(files)
 }
 
-/// What nobody needs, a folder perhaps. Gives how many.
-fn found_and_removed(left: &mut Vec<String>, path: &Path) -> usize {
+/// Removes what nobody needs, a folder perhaps. Gives how many.
+fn removed(path: &Path) -> usize {
     let is_folder = fs::symlink_metadata(path).is_ok_and(|file| file.is_dir());
     let removed = if is_folder { durable::remove_tree(path) } else { durable::remove(path) };
-    match removed.doing("remove", path) {
-        Ok(()) => 1,
-        Err(error) => {
-            log::warn!("{}; it is left where it is", error.line());
-            left.push(error.line());
-            0
-        }
-    }
+    Found::tried(removed.doing("remove", path).map(|()| 1))
 }

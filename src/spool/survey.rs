@@ -6,12 +6,12 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::SpoolError;
 use super::amount::{Amount, Amounts};
 use super::doorbell::Doorbell;
 use super::files::{Folders, each_file};
-use super::ledger::Ledger;
-use super::SpoolError;
 use super::intake::last_owner;
+use super::ledger::Ledger;
 use crate::item::Kind;
 
 /// Upper bounds of the ages that are told apart, in seconds, with their names.
@@ -80,7 +80,8 @@ impl Survey {
         for (kind, waiting) in &mut waiting {
             let early = totals.without_time.of(*kind);
             waiting.without_time = early.items;
-            waiting.amount = Amount { items: waiting.amount.items + early.items, bytes: waiting.amount.bytes + early.bytes };
+            waiting.amount =
+                Amount { items: waiting.amount.items + early.items, bytes: waiting.amount.bytes + early.bytes };
         }
         let answers = ledger.refusals(ANSWERS_SHOWN)?;
         let answers = answers.into_iter().map(|(item, answer)| Refusal { item, answer }).collect();

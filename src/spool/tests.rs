@@ -165,7 +165,10 @@ fn spool_of_0_1_0() -> TempDir {
     let item = |folder: &str, name: ItemName, item: &Item, uptime_us: i64, more: &str| {
         let item = serde_json::to_string(item).expect("it has a form");
         let recorded = format!(r#"{{"boot":"{boot}","uptime_us":{uptime_us}}}"#);
-        put(format!("{folder}/{name}.json"), format!(r#"{{"item":{item},"media_bytes":5,"recorded":{recorded},{more}}}"#));
+        put(
+            format!("{folder}/{name}.json"),
+            format!(r#"{{"item":{item},"media_bytes":5,"recorded":{recorded},{more}}}"#),
+        );
         put(format!("{folder}/{}", name.media()), "bytes".into());
     };
     for (dated, folder, more) in [
@@ -176,7 +179,8 @@ fn spool_of_0_1_0() -> TempDir {
         item(folder, ItemName::of(&dated, 5, None), &dated.item, 0, more);
     }
     put(format!("refused/{}.answer.txt", ItemName::of(&clip(20), 5, None)), "the API said no".into());
-    let early = Dated { recorded: crate::item::Recorded { boot, uptime_us: 60_000_000 }, wall: Wall::Provisional, ..said(9) };
+    let early =
+        Dated { recorded: crate::item::Recorded { boot, uptime_us: 60_000_000 }, wall: Wall::Provisional, ..said(9) };
     item("items", ItemName::of(&early, 5, None), &early.item, 60_000_000, r#""wall":"provisional","step":"recorded""#);
     put(format!("items/{}", ItemName::of(&said(99), 5, None).media()), "bytes".into());
     let clock = r#""boot_number":4,"provisional_us":1799999000000000,"not_before_us":0,"true_us":1800000000000000"#;
@@ -195,7 +199,7 @@ fn what_version_0_1_0_has_left_is_taken_over_with_all_that_is_known_of_it() -> D
     assert_eq!(intake.totals().without_time.items(), 1);
     let clock = ManualClock::at(at(1_000));
     begin(&intake, &clock, 1)?;
-    intake.settle(1_800_000_000_000_000)?;
+    intake.settle(1_800_000_000_000_000);
     let outbox = Outbox::open(dir.path(), Some(&home(3)))?;
     let entries: Vec<_> = std::iter::from_fn(|| take(&outbox)).map(|id| outbox.load(&id).expect("whole")).collect();
     let known: Vec<_> = entries.iter().map(|entry| (entry.item.start(), entry.step, entry.row_unclear)).collect();
@@ -489,7 +493,7 @@ fn what_belongs_to_an_earlier_owner_is_given_up_before_anything_of_ones_own() ->
 fn begin(intake: &Intake, clock: &ManualClock, run: u128) -> Result<(Uuid, WallHistory), SpoolError> {
     let (run, mut history) = (Uuid::from_u128(run), WallHistory::default());
     history.observe(Reading::of(clock));
-    intake.begin(run, clock.boot(), Reading::of(clock))?;
+    intake.begin(run, clock.boot(), Reading::of(clock));
     Ok((run, history))
 }
 
@@ -512,7 +516,7 @@ fn what_is_said_before_the_clock_is_set_waits_for_it_and_then_has_its_true_time(
     assert_eq!((take(&outbox), intake.totals().without_time.items()), (None, 1));
     clock.synchronise(SignedDuration::from_secs(1_000));
     history.observe(Reading::of(&clock));
-    intake.settle(history.true_offset_us().expect("it is known"))?;
+    intake.settle(history.true_offset_us().expect("it is known"));
     let id = take(&outbox).expect("it may go");
     let entry = outbox.load(&id)?;
     assert_eq!((entry.item.start(), entry.wall), (at(998), Wall::Known));
@@ -534,7 +538,7 @@ fn what_was_said_in_a_start_of_the_machine_that_never_knew_the_time_is_placed_an
     clock.synchronise(SignedDuration::from_secs(1_000));
     history.observe(Reading::of(&clock));
     let true_us = history.true_offset_us().expect("it is known");
-    intake.settle(true_us)?;
+    intake.settle(true_us);
     let outbox = Outbox::open(dir.path(), None)?;
     let id = take(&outbox).expect("it may go");
     let entry = outbox.load(&id)?;

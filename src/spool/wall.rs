@@ -90,9 +90,7 @@ impl WallHistory {
         let Some(era) = era else { return (item, 0, Wall::Provisional) };
         let uptime_us = item.start().as_microsecond().saturating_sub(era.offset_us);
         match self.set {
-            Some(set) if era.from_us < set.from_us => {
-                (move_to(item, uptime_us, set.offset_us), uptime_us, Wall::Known)
-            }
+            Some(set) if era.from_us < set.from_us => (move_to(item, uptime_us, set.offset_us), uptime_us, Wall::Known),
             Some(_) => (item, uptime_us, Wall::Known),
             None => (item, uptime_us, Wall::Provisional),
         }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::event::{Part, Progress};
-use crate::limits::{MAX_REPORT_BYTES, REPORTED_TEXT_CHARS};
 use crate::item::Kind;
+use crate::limits::{MAX_REPORT_BYTES, REPORTED_TEXT_CHARS};
 use crate::spool::amount::{Amount, Counts};
 
 /// A stage that goes on as long as the machine is on.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::delivery::Stage;
 use super::meaning::Call;
 use crate::event::{Event, Fault, Part};
-use crate::limits::{ALONE_MOST, DIFFERENT_ITEMS, REFUSAL_TOLD, TROUBLE_TOLD_AFTER};
 use crate::item::{ItemId, Kind};
+use crate::limits::{ALONE_MOST, DIFFERENT_ITEMS, REFUSAL_TOLD, TROUBLE_TOLD_AFTER};
 
 /// What is done with a refused item.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,8 +84,7 @@ impl Complaints {
 
     /// This item is put off alone, since this stage has failed so.
     pub fn put_off(&mut self, id: &ItemId, stage: Stage, cause: &str, now: Duration) {
-        let trouble =
-            self.troubled.entry(*id).or_insert(Trouble { failures: 0, last: now, text: String::new() });
+        let trouble = self.troubled.entry(*id).or_insert(Trouble { failures: 0, last: now, text: String::new() });
         trouble.failures += 1;
         trouble.last = now;
         trouble.text = trouble_text(id.kind, stage, cause);

@@ -17,8 +17,8 @@
 //! ```
 
 use super::meaning::Call;
-use crate::limits::ROW_LATE;
 use crate::item::{Entry, ItemId, Kind, Step};
+use crate::limits::ROW_LATE;
 use std::time::Duration;
 
 /// One stage of a delivery.
@@ -88,8 +88,9 @@ impl Delivery {
     /// It begins where its entry says. `track_cluster` is the one that is set now.
     pub fn new(id: ItemId, mut entry: Entry, track_cluster: &str) -> Self {
         let kind = id.kind;
-        let has_moved = matches!(entry.step, Step::Recorded | Step::RowPosted) && entry.item.move_to_cluster(track_cluster);
-        let rows_are_old = has_moved && entry.step == Step::RowPosted;
+        let has_moved = entry.step != Step::Sent && entry.item.move_to_cluster(track_cluster);
+        let rows_are_old = has_moved && entry.step >= Step::Uploaded;
+        let has_sent_file = rows_are_old && entry.step == Step::RowPosted;
         if rows_are_old {
             entry.step = Step::Uploaded;
         }
@@ -104,15 +105,7 @@ impl Delivery {
             (Step::RowPosted, Kind::Clip) if !entry.row_unclear => Stage::Finish,
             (Step::RowPosted | Step::Sent, _) => Stage::FindRows,
         };
-        Self {
-            id,
-            entry,
-            stage,
-            has_sent_file: rows_are_old,
-            surplus: Vec::new(),
-            rows_are_old,
-            has_posted_row: false,
-        }
+        Self { id, entry, stage, has_sent_file, surplus: Vec::new(), rows_are_old, has_posted_row: false }
     }
 
     /// The stage is done.

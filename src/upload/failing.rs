@@ -6,8 +6,8 @@ use super::complaints::Ruling;
 use super::delivery::Delivery;
 use super::{Action, ApiError, Link, PutBack, Stage, StoreError, Uploader, fault_of};
 use crate::event::{Event, Fault, Part};
-use crate::limits::{OUTAGE_WAIT, PAUSED_DELIVERIES, REFUSED_RETRY, ROW_SETTLE};
 use crate::item::ItemId;
+use crate::limits::{OUTAGE_WAIT, PAUSED_DELIVERIES, REFUSED_RETRY, ROW_SETTLE};
 
 impl Uploader {
     pub(super) fn put_back(&mut self, id: &ItemId, how: PutBack) {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::backoff;
-use crate::limits::DIFFERENT_ITEMS;
 use crate::item::{ItemId, Kinds};
+use crate::limits::DIFFERENT_ITEMS;
 
 /// The way to one destination. Times are monotonic.
 #[derive(Debug)]

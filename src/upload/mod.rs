@@ -48,8 +48,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::event::{Event, Fault, Part};
-use crate::limits::{REFUSED_RETRY, ROW_SETTLE, STORAGE_SOLUTION_REFRESH};
 use crate::item::{Entry, ItemId, Kinds};
+use crate::limits::{REFUSED_RETRY, ROW_SETTLE, STORAGE_SOLUTION_REFRESH};
 use crate::spool::queue::Want;
 use complaints::Complaints;
 use delivery::{Delivery, Then};

@@ -24,8 +24,8 @@ use tempfile::TempDir;
 use super::answer::one_line;
 use super::store::{FileStore, Probe, StoreError, Tried};
 use crate::config::{LocalConfig, SshLogin};
-use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, SSH_KEPT_OPEN};
 use crate::item::{Item, name};
+use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, SSH_KEPT_OPEN};
 
 /// What a person is told of a server that ends the connection before it has said anything.
 const HANGS_UP: &str = "the server hangs up at once; check that an SSH server listens at this port, and that no firewall keeps this \

@@ -1,8 +1,8 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::limits::{OUTAGE_WAIT, ROW_LATE};
 use crate::item::{Dated, Item, Kind, Step};
+use crate::limits::{OUTAGE_WAIT, ROW_LATE};
 
 pub(super) const NOW: Duration = Duration::from_secs(1000);
 

@@ -16,8 +16,8 @@ use super::store::Stores;
 use super::{Action, ApiError, Outcome, PutBack, Stage, StorageSolution, StoreError, Uploader, backoff};
 use crate::clock::Clock;
 use crate::event::{Event, Part};
-use crate::limits::{PICTURE_BURST, PICTURE_CONNECTIONS, SLOWEST_UPLOAD_BYTES_PER_S, STAGE_HANG};
 use crate::item::{Entry, ItemId, Kind};
+use crate::limits::{PICTURE_BURST, PICTURE_CONNECTIONS, SLOWEST_UPLOAD_BYTES_PER_S, STAGE_HANG};
 use crate::spool::queue::Want;
 use crate::spool::{Outbox, SpoolError};
 
@@ -67,9 +67,7 @@ impl Worker<'_> {
                 {
                     Outcome::Outranked
                 }
-                Action::Deliver(id, entry, stage) => {
-                    self.deliver(stores, &id, &entry, stage, uploader.is_well())
-                }
+                Action::Deliver(id, entry, stage) => self.deliver(stores, &id, &entry, stage, uploader.is_well()),
             };
             if outcome == Outcome::NothingWaits && !self.outbox.has_set_aside() {
                 uploader.note_set_aside(None);
@@ -88,16 +86,14 @@ impl Worker<'_> {
         let id = match self.outbox.take(want, LONGEST_WAIT, || self.clock.monotonic()) {
             Ok(Some(id)) => id,
             Ok(None) => return Outcome::NothingWaits,
-            // Whoever started the program does so again, and it opens what is there now.
-            Err(error) if error.needs_restart() => panic!("{}", error.line()),
-            Err(error) => return Outcome::SpoolFailed(error.line()),
+            Err(error) => return spool_failed(&error),
         };
         match self.load(&id) {
             Ok(Some(entry)) => Outcome::Taken(id, entry),
             Ok(None) => Outcome::NothingWaits,
             Err(error) => {
                 self.put_back(&id, PutBack::Alone(Duration::ZERO));
-                Outcome::SpoolFailed(error.line())
+                spool_failed(&error)
             }
         }
     }
@@ -128,7 +124,7 @@ impl Worker<'_> {
                 log::error!("{id} is set aside: {answer}");
                 if let Err(error) = self.outbox.refuse(id, &answer, self.clock.now()) {
                     self.put_back(id, PutBack::Alone(Duration::ZERO));
-                    return Outcome::SpoolFailed(error.line());
+                    return spool_failed(&error);
                 }
             }
         }
@@ -217,12 +213,18 @@ fn longest(entry: &Entry) -> Duration {
     STAGE_HANG + Duration::from_secs(entry.media_bytes() / SLOWEST_UPLOAD_BYTES_PER_S)
 }
 
+fn spool_failed(error: &SpoolError) -> Outcome {
+    // Whoever started the program does so again, and it opens what is there then.
+    assert!(!error.needs_restart(), "{}", error.line());
+    Outcome::SpoolFailed(error.line())
+}
+
 fn or_failed(result: Result<Outcome, ApiError>) -> Outcome {
     result.unwrap_or_else(Outcome::Failed)
 }
 
 fn or_spool_failed(result: Result<(), SpoolError>, outcome: Outcome) -> Outcome {
-    result.map_or_else(|error| Outcome::SpoolFailed(error.line()), |()| outcome)
+    result.map_or_else(|error| spool_failed(&error), |()| outcome)
 }
 
 fn choose(stores: &mut Stores, text: &str) -> Outcome {

@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use rusqlite::Connection;
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::tempdir;
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 
 use super::{Durably, Ledger, kind, new_epoch};
-use crate::item::{Item, Kind};
+use crate::item::{Item, Kind, OwnerTag};
 use crate::spool::SpoolError;
 use crate::spool::placement::{BootClock, Offset, offsets, put_right};
 
@@ -25,19 +25,28 @@ pub struct RunClock {
     pub offset_us: i64,
     /// The offset, once it was known.
     pub true_us: Option<i64>,
+    /// For whom it recorded.
+    pub owner: Option<OwnerTag>,
 }
 
 /// Takes note of a start of the machine. Gives its number.
 pub(in crate::spool) fn add_boot(db: &Connection, id: Uuid, earliest_us: i64) -> rusqlite::Result<i64> {
-    let sql = "INSERT INTO boot (number, id, earliest_us) SELECT ifnull(max(number), ?3) + 1, ?1, ?2 FROM boot WHERE true
+    let sql =
+        "INSERT INTO boot (number, id, earliest_us) SELECT ifnull(max(number), ?3) + 1, ?1, ?2 FROM boot WHERE true
         ON CONFLICT (id) DO UPDATE SET earliest_us = max(earliest_us, excluded.earliest_us) RETURNING number";
     db.prepare_cached(sql)?.query_row(params![id.as_bytes(), earliest_us, UNKNOWN_BOOT], |row| row.get(0))
 }
 
 /// Takes note of a run.
-pub(in crate::spool) fn add_run(db: &Connection, uid: Uuid, boot: i64, offset_us: i64) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO run VALUES (?1, ?2, ?3)")?
-        .execute(params![uid.as_bytes(), boot, offset_us])
+pub(in crate::spool) fn add_run(
+    db: &Connection,
+    uid: Uuid,
+    boot: i64,
+    offset_us: i64,
+    owner: Option<OwnerTag>,
+) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO run VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![uid.as_bytes(), boot, offset_us, owner.map(|owner| owner.0)])
         .map(drop)
 }
 
@@ -54,10 +63,11 @@ impl Ledger {
         boot: Uuid,
         offset_us: i64,
         not_before_us: i64,
+        owner: Option<OwnerTag>,
     ) -> Result<(i64, Option<i64>), SpoolError> {
         self.write(Durably::Now, |db| {
             let number = add_boot(db, boot, offset_us.max(not_before_us))?;
-            add_run(db, uid, number, offset_us)?;
+            add_run(db, uid, number, offset_us, owner)?;
             let true_us = db.query_row("SELECT true_us FROM boot WHERE number = ?1", [number], |row| row.get(0))?;
             Ok((number, true_us))
         })
@@ -75,10 +85,14 @@ impl Ledger {
 
     fn clock_of(&self, which: &str, values: &[&dyn ToSql]) -> Result<Option<RunClock>, SpoolError> {
         let sql = format!(
-            "SELECT run.boot, run.offset_us, boot.true_us FROM run JOIN boot ON boot.number = run.boot
+            "SELECT run.boot, run.offset_us, boot.true_us, run.owner FROM run JOIN boot ON boot.number = run.boot
             WHERE {which} ORDER BY run.boot DESC LIMIT 1"
         );
-        let read = |row: &Row<'_>| Ok(RunClock { boot: row.get(0)?, offset_us: row.get(1)?, true_us: row.get(2)? });
+        let read = |row: &Row<'_>| {
+            let owner: Option<u32> = row.get(3)?;
+            let owner = owner.map(OwnerTag);
+            Ok(RunClock { boot: row.get(0)?, offset_us: row.get(1)?, true_us: row.get(2)?, owner })
+        };
         self.read(|db| db.query_row(&sql, values, read).optional())
     }
 
@@ -86,7 +100,8 @@ impl Ledger {
     pub fn forget_runs(&mut self, needed: &[Uuid]) -> Result<(), SpoolError> {
         self.write(Durably::Soon, |db| {
             let mut keep = db.prepare("SELECT boot FROM run WHERE uid = ?1")?;
-            let boots = needed.iter().map(|uid| keep.query_row([uid.as_bytes()], |row| row.get::<_, i64>(0)).optional());
+            let boots =
+                needed.iter().map(|uid| keep.query_row([uid.as_bytes()], |row| row.get::<_, i64>(0)).optional());
             let boots: Vec<_> = boots.filter_map(Result::transpose).collect::<Result<_, _>>()?;
             let mut over = db.prepare(
                 "SELECT number FROM boot WHERE number NOT IN (SELECT boot FROM item WHERE wall = 1)
@@ -117,7 +132,8 @@ impl Ledger {
 fn boots(db: &Connection) -> rusqlite::Result<Vec<BootClock>> {
     let early = "SELECT boot, max(uptime_us + end_us - start_us) FROM item WHERE wall = 1 GROUP BY boot";
     let mut early = db.prepare(early)?;
-    let lasted: BTreeMap<i64, i64> = early.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let lasted: BTreeMap<i64, i64> =
+        early.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut statement = db.prepare("SELECT number, earliest_us, true_us FROM boot")?;
     let known = statement.query_map([], |row| {
         let number = row.get(0)?;
@@ -142,7 +158,8 @@ fn place(db: &Connection, offsets: &BTreeMap<i64, Offset>) -> rusqlite::Result<u
     let mut placed = Vec::new();
     while let Some(row) = rows.next()? {
         let Some(offset) = offsets.get(&row.get(4)?) else { continue };
-        let time = |column: usize| Ok::<_, rusqlite::Error>(Timestamp::from_microsecond(row.get(column)?).unwrap_or_default());
+        let time =
+            |column: usize| Ok::<_, rusqlite::Error>(Timestamp::from_microsecond(row.get(column)?).unwrap_or_default());
         let (start, end, uid) = (time(2)?, time(3)?, Uuid::nil());
         let item = match kind(row.get(1)?)? {
             Kind::Picture => Item::Picture { uid, taken: start },

@@ -7,6 +7,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::clocks::UNKNOWN_BOOT;
 use super::{Durably, Ledger, kind, new_epoch, step, wall};
 use crate::item::{Entry, Item, ItemId, ItemName, Kind, OwnerTag, Step};
 use crate::limits::GIVEN_UP_AT_ONCE;
@@ -26,8 +27,8 @@ pub struct NewRow {
     pub entry: Entry,
     /// For whom it is. Its name may not say so.
     pub owner: Option<OwnerTag>,
-    /// The number of the start of the machine in which it was recorded.
-    pub boot: i64,
+    /// The number of the start of the machine in which it was recorded; that of this one, if that has none yet.
+    pub boot: Option<i64>,
     /// And how long after it.
     pub uptime_us: i64,
     /// The answer of the API, if it has refused it, and when, in microseconds since 1970.
@@ -55,7 +56,7 @@ pub(in crate::spool) fn insert(db: &Connection, new: &NewRow) -> rusqlite::Resul
         entry.name.index(),
         entry.item.start().as_microsecond(),
         entry.item.end().as_microsecond(),
-        boot,
+        boot.unwrap_or(UNKNOWN_BOOT),
         uptime_us,
         entry.wall as i64,
         track_id,
@@ -67,6 +68,11 @@ pub(in crate::spool) fn insert(db: &Connection, new: &NewRow) -> rusqlite::Resul
         refused_us,
     ])
     .map(drop)
+}
+
+/// Removes a row.
+pub(in crate::spool) fn delete(db: &Connection, row: i64) -> rusqlite::Result<usize> {
+    db.prepare_cached("DELETE FROM item WHERE id = ?1")?.execute([row])
 }
 
 impl Ledger {
@@ -95,7 +101,8 @@ impl Ledger {
         };
         let sql = "UPDATE item SET step = ?2, row_unclear = ?3, track_id = ?4 WHERE id = ?1";
         self.write(Durably::Now, |db| {
-            let changed = db.prepare_cached(sql)?.execute(params![row, entry.step as i64, entry.row_unclear, track_id])?;
+            let changed =
+                db.prepare_cached(sql)?.execute(params![row, entry.step as i64, entry.row_unclear, track_id])?;
             Ok(changed > 0)
         })
     }
@@ -103,28 +110,27 @@ impl Ledger {
     /// One more failure of this item. Gives how often it has failed.
     pub fn count_failure(&mut self, row: i64) -> Result<u32, SpoolError> {
         let sql = "UPDATE item SET attempts = attempts + 1 WHERE id = ?1 RETURNING attempts";
-        let count = self.write(Durably::Soon, |db| db.prepare_cached(sql)?.query_row([row], |row| row.get(0)).optional())?;
+        let count =
+            self.write(Durably::Soon, |db| db.prepare_cached(sql)?.query_row([row], |row| row.get(0)).optional())?;
         Ok(count.unwrap_or(1))
     }
 
     /// Removes rows. Gives how many there were.
     pub fn delete(&mut self, durably: Durably, rows: &[i64]) -> Result<usize, SpoolError> {
-        self.write(durably, |db| {
-            let mut delete = db.prepare_cached("DELETE FROM item WHERE id = ?1")?;
-            rows.iter().try_fold(0, |sum, row| Ok(sum + delete.execute([row])?))
-        })
+        self.write(durably, |db| rows.iter().try_fold(0, |sum, row| Ok(sum + delete(db, *row)?)))
     }
 
-    /// Removes the rows of items that are given up or lost, and counts them.
-    pub fn give_up(&mut self, lost: &[(i64, ItemName)]) -> Result<(), SpoolError> {
+    /// Removes the rows of items that are given up or lost, and counts them. Gives those that were there.
+    pub fn give_up(&mut self, lost: &[(i64, ItemName)]) -> Result<Vec<i64>, SpoolError> {
         self.write(Durably::Now, |db| {
-            let mut delete = db.prepare_cached("DELETE FROM item WHERE id = ?1")?;
+            let mut removed = Vec::new();
             for (row, name) in lost {
-                if delete.execute([row])? > 0 {
+                if delete(db, *row)? > 0 {
                     super::totals::add_loss(db, name.kind(), name.media_bytes())?;
+                    removed.push(*row);
                 }
             }
-            Ok(())
+            Ok(removed)
         })
     }
 
@@ -198,7 +204,8 @@ impl Ledger {
             let mut rows = statement.query(params![candidates as i64, owner, are_refused, CANDIDATES as i64])?;
             while let Some(row) = rows.next()? {
                 let disk_bytes = row.get::<_, i64>(2)?.unsigned_abs();
-                let candidate = Candidate { row: row.get(0)?, name: name(row, 1)?, was_refused: are_refused, disk_bytes };
+                let candidate =
+                    Candidate { row: row.get(0)?, name: name(row, 1)?, was_refused: are_refused, disk_bytes };
                 if is_enough(candidate) {
                     break;
                 }
@@ -229,7 +236,9 @@ impl Ledger {
     pub fn last_refusal(&self, owner: Option<OwnerTag>) -> Result<Option<(Timestamp, String)>, SpoolError> {
         let sql = "SELECT refused_us, answer FROM item
             WHERE refused_us IS NOT NULL AND (owner IS NULL OR owner = ifnull(?1, owner)) ORDER BY refused_us DESC LIMIT 1";
-        self.read(|db| db.query_row(sql, [owner.map(|owner| owner.0)], |row| Ok((time(row, 0)?, row.get(1)?))).optional())
+        self.read(|db| {
+            db.query_row(sql, [owner.map(|owner| owner.0)], |row| Ok((time(row, 0)?, row.get(1)?))).optional()
+        })
     }
 
     /// The first of the refused, by the names of their files, with the answers.

@@ -10,6 +10,7 @@ pub mod items;
 pub mod totals;
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -128,7 +129,7 @@ impl Ledger {
     }
 
     fn usable(path: &Path) -> Result<Self, SpoolError> {
-        if !path.exists() {
+        if !path.try_exists().doing("find", path)? {
             // SQLite makes its log and its index with the rights of this file.
             drop(durable::shared_file(path).doing("make", path)?);
         }
@@ -156,9 +157,10 @@ impl Ledger {
     }
 
     /// Does all of it, durably, or nothing.
-    pub(super) fn in_one_go(&self, write: impl FnOnce(&Self) -> Result<(), SpoolError>) -> Result<(), SpoolError> {
+    pub(super) fn in_one_go<T>(&self, write: impl FnOnce(&Self) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
         self.run("BEGIN IMMEDIATE")?;
-        write(self).and_then(|()| self.run("COMMIT")).inspect_err(|_| drop(self.run("ROLLBACK")))
+        let done = write(self).and_then(|done| self.run("COMMIT").map(|()| done));
+        done.inspect_err(|_| drop(self.run("ROLLBACK")))
     }
 
     fn run(&self, statements: &str) -> Result<(), SpoolError> {
@@ -200,10 +202,11 @@ impl Ledger {
     /// # Errors
     /// When it is not.
     pub fn check(&self) -> Result<(), SpoolError> {
-        match fs::metadata(&self.path) {
-            Ok(file) if file.ino() == self.inode => Ok(()),
-            _ => Err(SpoolError::LedgerReplaced { path: self.path.clone() }),
-        }
+        let is_another = match fs::metadata(&self.path) {
+            Ok(file) => file.ino() != self.inode,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_another { Err(SpoolError::LedgerReplaced { path: self.path.clone() }) } else { Ok(()) }
     }
 
     /// Whether another connection has written since this was last asked.
@@ -287,12 +290,20 @@ impl<T> OfLedger<T> for rusqlite::Result<T> {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 SpoolError::DamagedLedger { path: path.into(), what: source.to_string() }
             }
-            Some(ErrorCode::SystemIoFailure) => {
+            Some(ErrorCode::SystemIoFailure)
+                if source.sqlite_error().is_some_and(|error| of_the_disk(error.extended_code)) =>
+            {
                 SpoolError::UnreadableLedger { path: path.into(), what: source.to_string() }
             }
             _ => SpoolError::Ledger { doing, path: path.into(), what: source.to_string() },
         })
     }
+}
+
+/// Whether the disk does not give what it was given; other failures are of memory, of locks, or of room.
+fn of_the_disk(extended_code: i32) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ};
+    [SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_CORRUPTFS].contains(&extended_code)
 }
 
 fn kind(number: i64) -> rusqlite::Result<Kind> {

@@ -12,8 +12,8 @@ CREATE TABLE boot (
     true_us INTEGER               -- true time less uptime, once it is known
 ) STRICT;
 
--- In which start of the machine a run recorded, and what it took for the true time less uptime.
-CREATE TABLE run (uid BLOB PRIMARY KEY, boot INTEGER NOT NULL, offset_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- In which start of the machine a run recorded and for whom, and what it took for the true time less uptime.
+CREATE TABLE run (uid BLOB PRIMARY KEY, boot INTEGER NOT NULL, offset_us INTEGER NOT NULL, owner INTEGER) STRICT, WITHOUT ROWID;
 
 CREATE TABLE item (
     id INTEGER PRIMARY KEY,

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use super::{Durably, Ledger, kind};
 use crate::item::{Kind, OwnerTag};
-use crate::spool::amount::{Amount, Amounts, Totals};
 use crate::spool::SpoolError;
+use crate::spool::amount::{Amount, Amounts, Totals};
 
 /// One more is given up, or could not be kept.
 pub(super) fn add_loss(db: &Connection, kind: Kind, bytes: u64) -> rusqlite::Result<()> {
@@ -18,9 +18,15 @@ pub(super) fn add_loss(db: &Connection, kind: Kind, bytes: u64) -> rusqlite::Res
     .map(drop)
 }
 
-/// So much was given up before the ledger was there.
-pub(in crate::spool) fn set_loss(db: &Connection, kind: Kind, Amount { items, bytes }: Amount) -> rusqlite::Result<()> {
-    db.execute("INSERT OR REPLACE INTO loss VALUES (?1, ?2, ?3)", (kind as i64, items as i64, bytes as i64)).map(drop)
+/// So much was given up by version 0.1.0.
+pub(in crate::spool) fn add_losses(
+    db: &Connection,
+    kind: Kind,
+    Amount { items, bytes }: Amount,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO loss VALUES (?1, ?2, ?3)
+        ON CONFLICT DO UPDATE SET items = items + excluded.items, bytes = bytes + excluded.bytes";
+    db.execute(sql, (kind as i64, items as i64, bytes as i64)).map(drop)
 }
 
 impl Ledger {
