@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 CONFIGURATION = Path("yocto/meta-listener/recipes-core/rauc/files/listener-distro/system.conf")
+# RAUC 1.13 runs the handler that says which version runs, and goes no further without it.
+HANDLERS = Path("yocto/meta-listener/recipes-listener/listener/files/appliance/usr/libexec/listener")
 IMAGE_BYTES = 1 << 20
 
 
@@ -21,6 +23,7 @@ def make_keys(folder):
 def settings(folder, keys):
     """Those of a box, which trusts these keys. What RAUC notes stays in the test's folder."""
     text = CONFIGURATION.read_text().replace("@MACHINE@", "raspberrypi4-64").replace("/data/rauc", str(folder / "rauc"))
+    text = text.replace("/usr/libexec/listener", str(HANDLERS.absolute()))
     file = folder / "system.conf"
     file.write_text(text.replace("/usr/lib/rauc/authority.cert.pem", str(keys / "authority.cert.pem")))
     return file
