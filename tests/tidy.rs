@@ -94,6 +94,8 @@ const CHOOSERS: &[&str] = &[
     "command/devices.rs",
     "command/repair_data.rs",
     "command/report_update.rs",
+    "daemon/ends.rs",
+    "spool/survey.rs",
     "status/pins.rs",
     "upload/store.rs",
 ];

@@ -1,4 +1,4 @@
-//! The two ends of the spool, as far as this process has them.
+//! The two ends of the spool, as far as this process has them. EDGE.
 
 use std::collections::BTreeMap;
 use std::path::Path;

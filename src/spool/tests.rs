@@ -1,5 +1,8 @@
 //! Both sides of a spool, on a real folder and a real ledger.
 
+mod ledger;
+mod legacy;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -153,102 +156,6 @@ fn two_rooms_never_get_each_others_recordings() -> Done {
     Ok(())
 }
 
-/// A spool as version 0.1.0 leaves it: speech whose row is posted, a picture, and a refused clip; speech recorded before the clock was
-/// set; and files that were not finished.
-fn spool_of_0_1_0() -> TempDir {
-    let dir = tempdir().expect("a folder");
-    for folder in ["items", "refused", "damaged", "scratch", "sending", "runs"] {
-        fs::create_dir(dir.path().join(folder)).expect("a folder");
-    }
-    let (uid, boot) = (Uuid::nil(), Uuid::from_u128(7));
-    let put = |path: String, text: String| fs::write(dir.path().join(path), text).expect("writable");
-    let item = |folder: &str, name: ItemName, item: &Item, uptime_us: i64, more: &str| {
-        let item = serde_json::to_string(item).expect("it has a form");
-        let recorded = format!(r#"{{"boot":"{boot}","uptime_us":{uptime_us}}}"#);
-        put(
-            format!("{folder}/{name}.json"),
-            format!(r#"{{"item":{item},"media_bytes":5,"recorded":{recorded},{more}}}"#),
-        );
-        put(format!("{folder}/{}", name.media()), "bytes".into());
-    };
-    for (dated, folder, more) in [
-        (said(1), "items", r#""wall":"known","step":"row_posted","row_unclear":true"#),
-        (picture(3), "items", r#""wall":"known","step":"recorded""#),
-        (clip(20), "refused", r#""wall":"known","step":"uploaded""#),
-    ] {
-        item(folder, ItemName::of(&dated, 5, None), &dated.item, 0, more);
-    }
-    put(format!("refused/{}.answer.txt", ItemName::of(&clip(20), 5, None)), "the API said no".into());
-    let early =
-        Dated { recorded: crate::item::Recorded { boot, uptime_us: 60_000_000 }, wall: Wall::Provisional, ..said(9) };
-    item("items", ItemName::of(&early, 5, None), &early.item, 60_000_000, r#""wall":"provisional","step":"recorded""#);
-    put(format!("items/{}", ItemName::of(&said(99), 5, None).media()), "bytes".into());
-    let clock = r#""boot_number":4,"provisional_us":1799999000000000,"not_before_us":0,"true_us":1800000000000000"#;
-    put(format!("runs/{uid}.json"), format!(r#"{{"run":"{uid}","boot":"{boot}",{clock}}}"#));
-    put("books.json".into(), r#"{"dropped_ever":{"picture":{"items":8,"bytes":80}},"good_us":5}"#.into());
-    put("retry".into(), String::new());
-    dir
-}
-
-#[test]
-fn what_version_0_1_0_has_left_is_taken_over_with_all_that_is_known_of_it() -> Done {
-    let dir = spool_of_0_1_0();
-    let (intake, found) = Intake::open(dir.path(), Some(&home(3)))?;
-    assert_eq!((found.waiting, found.lost, found.unfinished), (2, 0, 1));
-    assert_eq!((intake.losses().of(Kind::Picture).items, intake.totals().refused.items()), (8, 1));
-    assert_eq!(intake.totals().without_time.items(), 1);
-    let clock = ManualClock::at(at(1_000));
-    begin(&intake, &clock, 1)?;
-    intake.settle(1_800_000_000_000_000);
-    let outbox = Outbox::open(dir.path(), Some(&home(3)))?;
-    let entries: Vec<_> = std::iter::from_fn(|| take(&outbox)).map(|id| outbox.load(&id).expect("whole")).collect();
-    let known: Vec<_> = entries.iter().map(|entry| (entry.item.start(), entry.step, entry.row_unclear)).collect();
-    // The uptime at its start, and what that run knew of the clock.
-    let early = (at(60), Step::Recorded, false);
-    assert_eq!(known, [(at(1), Step::RowPosted, true), early, (at(3), Step::Recorded, false)]);
-    assert_eq!(outbox.last_set_aside(Timestamp::now()).map(|(_, answer)| answer), Some("the API said no".into()));
-    for left in ["runs", "refused", "sending", "books.json", "retry"] {
-        assert!(!dir.path().join(left).exists(), "{left}");
-    }
-    assert_eq!(files(&dir.path().join("items")).len(), 4);
-    drop(outbox);
-    assert_eq!(starts_s(&Outbox::open(dir.path(), Some(&home(9)))?), [0i64; 0], "it is of whoever was set");
-    Ok(())
-}
-
-#[test]
-fn nothing_is_taken_over_while_0_1_0_still_uses_it() -> Done {
-    let dir = spool_of_0_1_0();
-    let old = fs::File::create(dir.path().join("lock-upload")).expect("writable");
-    old.try_lock().expect("nobody has it");
-    assert!(matches!(Intake::open(dir.path(), Some(&home(3))), Err(SpoolError::OldVersion(_))));
-    drop(old);
-    assert_eq!(Intake::open(dir.path(), Some(&home(3)))?.1.waiting, 2);
-    Ok(())
-}
-
-#[test]
-fn what_0_1_0_did_after_an_update_was_rolled_back_counts() -> Done {
-    let dir = tempdir().expect("a folder");
-    let (intake, _) = Intake::open(dir.path(), None)?;
-    intake.admit_bytes(said(1), b"bytes")?;
-    drop(intake);
-    // It knows nothing of the ledger, and sets the file of speech without a manifest aside; then it records and delivers on.
-    let old = spool_of_0_1_0();
-    for folder in ["items", "refused", "runs"] {
-        fs::create_dir_all(dir.path().join(folder)).expect("a folder");
-        for file in files(&old.path().join(folder)) {
-            fs::copy(old.path().join(folder).join(&file), dir.path().join(folder).join(&file)).expect("copied");
-        }
-    }
-    let (intake, _) = Intake::open(dir.path(), None)?;
-    assert_eq!(intake.totals().waiting.items(), 2);
-    let outbox = Outbox::open(dir.path(), None)?;
-    let id = take(&outbox).expect("it waits");
-    assert_eq!(outbox.load(&id)?.step, Step::RowPosted, "its row must not be posted again");
-    Ok(())
-}
-
 #[test]
 fn what_was_being_recorded_for_an_earlier_owner_stays_theirs() -> Done {
     let dir = tempdir().expect("a folder");
@@ -293,17 +200,6 @@ fn what_waits_for_its_time_goes_on_doing_so_when_the_other_side_starts_again() -
     survey::retry(dir.path())?;
     assert_eq!(take(&outbox), None);
     assert_eq!(outbox.take(Want::Any, Duration::ZERO, || Duration::from_secs(120))?, Some(id));
-    Ok(())
-}
-
-#[test]
-fn looking_at_a_spool_makes_none_and_takes_nothing_over() -> Done {
-    let dir = tempdir().expect("a folder");
-    assert!(Survey::of(dir.path(), at(0)).is_err() && survey::retry(dir.path()).is_err());
-    assert_eq!(files(dir.path()), [""; 0]);
-    let old = spool_of_0_1_0();
-    assert!(Survey::of(old.path(), at(0)).is_err());
-    assert!(old.path().join("runs").exists());
     Ok(())
 }
 
@@ -544,128 +440,5 @@ fn what_was_said_in_a_start_of_the_machine_that_never_knew_the_time_is_placed_an
     let entry = outbox.load(&id)?;
     // It ended when this start of the machine began, at the latest.
     assert_eq!((entry.item.end().as_microsecond(), entry.wall), (true_us, Wall::TimeUncertain));
-    Ok(())
-}
-
-/// A spool of home 3 with one item of each kind and one refused picture, whose speech has had its row posted.
-fn filled_spool() -> Result<TempDir, SpoolError> {
-    let dir = tempdir().expect("a folder");
-    let (intake, outbox) = (Intake::open(dir.path(), Some(&home(3)))?.0, Outbox::open(dir.path(), Some(&home(3)))?);
-    [said(1), clip(2), picture(30)].into_iter().try_for_each(|item| intake.admit_bytes(item, b"bytes").map(drop))?;
-    Ok((dir, drop((intake, outbox))).0)
-}
-
-#[test]
-fn a_damaged_ledger_is_set_aside_and_built_anew_from_the_names_of_the_files() -> Done {
-    for damage in [&b"this is no database, and never was one"[..], b""] {
-        let dir = filled_spool()?;
-        let path = dir.path().join("spool.db");
-        for wal in ["spool.db-wal", "spool.db-shm"] {
-            let _ = fs::remove_file(dir.path().join(wal));
-        }
-        fs::write(&path, damage).expect("writable");
-        let (intake, found) = Intake::open(dir.path(), Some(&home(3)))?;
-        assert_eq!((found.replaced.is_some(), found.waiting), (!damage.is_empty(), 3));
-        let outbox = Outbox::open(dir.path(), Some(&home(3)))?;
-        let entries: Vec<_> =
-            std::iter::from_fn(|| take(&outbox)).map(|id| outbox.load(&id).expect("it is whole")).collect();
-        let known: Vec<_> = entries.iter().map(|entry| (entry.item.kind(), entry.step, entry.row_unclear)).collect();
-        // Whether their rows were posted is asked.
-        let asked = [Kind::Utterance, Kind::Clip].map(|kind| (kind, Step::Uploaded, true));
-        assert_eq!(known, [&asked[..], &[(Kind::Picture, Step::Recorded, false)]].concat());
-        assert_eq!((entries[0].item.start(), entries[0].item.end()), (at(1), at(2)));
-        let aside = files(&dir.path().join("damaged"));
-        assert_eq!(aside.iter().any(|file| file == "1-spool.db"), !damage.is_empty(), "{aside:?}");
-        drop(outbox);
-        assert_eq!(starts_s(&Outbox::open(dir.path(), Some(&home(9)))?), [0i64; 0], "whose it is was in the names");
-        drop(intake);
-    }
-    Ok(())
-}
-
-#[test]
-fn a_ledger_that_is_damaged_in_the_middle_is_found_out_at_the_start() -> Done {
-    let dir = tempdir().expect("a folder");
-    let (intake, _) = Intake::open(dir.path(), None)?;
-    (0..400).try_for_each(|second| intake.admit_bytes(picture(second), b"jpg").map(drop))?;
-    drop(intake);
-    let path = dir.path().join("spool.db");
-    let mut bytes = fs::read(&path).expect("readable");
-    let middle = bytes.len() / 2 / 4096 * 4096;
-    bytes[middle..middle + 4096].fill(0xaa);
-    fs::write(&path, bytes).expect("writable");
-    let (intake, found) = Intake::open(dir.path(), None)?;
-    assert!(found.replaced.is_some_and(|why| why.contains("damaged")));
-    assert_eq!(intake.totals().waiting.items(), 400);
-    Ok(())
-}
-
-#[test]
-fn a_ledger_of_a_newer_version_is_set_aside_and_kept() -> Done {
-    let dir = filled_spool()?;
-    let newer = Connection::open(dir.path().join("spool.db")).expect("opens");
-    newer.execute_batch("PRAGMA user_version = 99").expect("writable");
-    drop(newer);
-    let (intake, found) = Intake::open(dir.path(), Some(&home(3)))?;
-    assert!(found.replaced.is_some_and(|why| why.contains("newer version")));
-    assert_eq!(intake.totals().waiting.items(), 3);
-    Ok(())
-}
-
-#[test]
-fn an_upload_whose_ledger_was_replaced_says_so() -> Done {
-    let dir = filled_spool()?;
-    let outbox = Outbox::open(dir.path(), Some(&home(3)))?;
-    fs::rename(dir.path().join("spool.db"), dir.path().join("damaged/spool.db")).expect("moves");
-    fs::write(dir.path().join("spool.db"), b"").expect("writable");
-    let asked = outbox.take(Want::Any, Duration::ZERO, || Duration::ZERO);
-    assert!(matches!(asked, Err(SpoolError::LedgerReplaced { .. })), "{asked:?}");
-    Ok(())
-}
-
-#[test]
-fn while_the_ledger_is_locked_recordings_are_kept_and_get_their_rows_later() -> Done {
-    let dir = tempdir().expect("a folder");
-    let (intake, outbox) = both(dir.path())?;
-    intake.set_patience(Duration::ZERO);
-    let other = Connection::open(dir.path().join("spool.db")).expect("opens");
-    other.execute_batch("BEGIN IMMEDIATE").expect("locks");
-    intake.admit_bytes(said(1), b"wav")?;
-    let told = intake.tend().expect("somebody has to end it");
-    assert!(told.contains("sqlite3"), "{told}");
-    assert_eq!(take(&outbox), None);
-    other.execute_batch("COMMIT").expect("unlocks");
-    assert_eq!(intake.tend(), None);
-    assert_eq!(starts_s(&outbox), [1]);
-    Ok(())
-}
-
-#[test]
-fn what_was_kept_while_the_ledger_was_locked_is_there_after_a_crash() -> Done {
-    let dir = tempdir().expect("a folder");
-    let (intake, _) = Intake::open(dir.path(), None)?;
-    intake.set_patience(Duration::ZERO);
-    let other = Connection::open(dir.path().join("spool.db")).expect("opens");
-    other.execute_batch("BEGIN IMMEDIATE").expect("locks");
-    [said(1), clip(2), picture(30)].into_iter().try_for_each(|item| intake.admit_bytes(item, b"bytes").map(drop))?;
-    drop((intake, other));
-    let (_, found) = Intake::open(dir.path(), None)?;
-    assert_eq!((found.without_row, found.waiting), (3, 3));
-    Ok(())
-}
-
-#[test]
-fn people_can_look_at_what_waits_was_refused_and_was_dropped() -> Done {
-    let dir = filled_spool()?;
-    let db = Connection::open(dir.path().join("spool.db")).expect("opens");
-    let waiting: Vec<(String, String, i64)> = db
-        .prepare("SELECT kind, start, home_id FROM waiting ORDER BY start")
-        .and_then(|mut rows| rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect())
-        .expect("a view");
-    assert_eq!(waiting[0], ("utterance".into(), "2027-01-15 08:00:01".into(), 3));
-    for view in ["refused", "dropped"] {
-        let rows: i64 = db.query_row(&format!("SELECT count(*) FROM {view}"), [], |row| row.get(0)).expect("a view");
-        assert_eq!(rows, 0, "{view}");
-    }
     Ok(())
 }
