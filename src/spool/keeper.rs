@@ -115,11 +115,11 @@ impl Keeper {
             Recording::NoSpeech => return self.spool.forget_speech(self.so_far.take()),
             Recording::Seen(Seen::Picture { uid, taken, jpeg }) => {
                 let dated = self.date(Item::Picture { uid, taken });
-                (Kind::Picture, self.spool.admit_bytes(dated, &jpeg))
+                (Kind::Picture, self.admit(dated, |spool, dated| spool.admit_bytes(dated, &jpeg)))
             }
             Recording::Seen(Seen::Clip { uid, start, end, file }) => {
                 let dated = self.date(Item::Clip { uid, start, end });
-                let result = self.spool.admit_file(dated, &file);
+                let result = self.admit(dated, |spool, dated| spool.admit_file(dated, &file));
                 if result.is_err() {
                     // It is in the scratch folder, which the next start empties, but the disk may be full now.
                     let _ = fs::remove_file(&file);
@@ -232,7 +232,19 @@ impl Keeper {
         self.next_index += 1;
         let dated = self.date(item);
         let so_far = self.so_far.take();
-        self.spool.admit_speech(dated, &wav, so_far.as_deref())
+        self.admit(dated, |spool, dated| spool.admit_speech(dated, &wav, so_far.as_deref()))
+    }
+
+    /// Keeps an item, and logs that from now on it survives a power cut: `scripts/power-cuts` holds the program to it.
+    fn admit(
+        &self,
+        dated: Dated,
+        keep: impl FnOnce(&Spool, Dated) -> Result<Room, SpoolError>,
+    ) -> Result<Room, SpoolError> {
+        let file = name::data_path(&dated.item);
+        let room = keep(&self.spool, dated)?;
+        log::debug!("kept {file}");
+        Ok(room)
     }
 
     fn new_track_id(&self) -> String {

@@ -11,13 +11,18 @@ from shell import COMMAND_S, Failed, Shell
 
 MEMORY_MB = 1536
 BOOT_S = 300
+EMULATED, VIRTUALISED = "tcg,thread=multi", "kvm"
 
 
 class Machine(Shell):
-    """Starts from a root that is left as it is: what is written goes to an overlay in `folder`."""
+    """Starts from a root that is left as it is: what is written goes to an overlay in `folder`. `disks` are raw images, which become
+    /dev/vdb, /dev/vdc and so on."""
 
-    def __init__(self, base, folder):
+    def __init__(self, base, folder, accel=EMULATED, disks=()):
         self.base, self.folder = pathlib.Path(base), pathlib.Path(folder)
+        self.options = ["-accel", accel]
+        for disk in disks:
+            self.options += ["-drive", f"file={disk},format=raw,if=virtio,cache=unsafe"]
         self.disk, self.console = self.folder / "disk.qcow2", self.folder / "console.log"
         backing = ["-b", str(self.base / "root.img"), "-F", "raw"]
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(self.disk)], check=True)
@@ -29,13 +34,13 @@ class Machine(Shell):
         for socket_file in (monitor, shell):
             socket_file.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
+            ["qemu-system-x86_64", "-M", "q35", "-cpu", "max", "-smp", "2"]
             + ["-m", str(MEMORY_MB), "-nodefaults", "-no-reboot", "-display", "none", "-serial", f"file:{self.console}"]
             + ["-kernel", str(self.base / "vmlinuz"), "-initrd", str(self.base / "initrd.img")]
             # On a busy machine the emulated timer fails a test that only real ones need (no_timer_check).
             + ["-append", "root=/dev/vda rw console=ttyS0 mitigations=off no_timer_check quiet"]
             # What the machine has written is there after a power cut, as on a disk; what it has not is lost with its memory.
-            + ["-drive", f"file={self.disk},format=qcow2,if=virtio,cache=unsafe"]
+            + ["-drive", f"file={self.disk},format=qcow2,if=virtio,cache=unsafe", *self.options]
             + ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci"]
             + ["-device", "qemu-xhci,id=usb", "-qmp", f"unix:{monitor},server=on,wait=off"]
             # It only says that it would have reset: this machine may stand still for longer than its dog waits.
