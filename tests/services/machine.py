@@ -11,6 +11,7 @@ from shell import COMMAND_S, Failed, Shell
 
 MEMORY_MB = 1536
 BOOT_S = 300
+STARTS = 3
 EMULATED, VIRTUALISED = "tcg,thread=multi", "kvm"
 
 
@@ -30,6 +31,22 @@ class Machine(Shell):
 
     def start(self):
         """Power on. Each time by an emulator of its own: one that resets itself is several times slower from then on."""
+        for attempts_left in reversed(range(STARTS)):
+            self.launch()
+            try:
+                while self.shell.line(BOOT_S) != b"ready":
+                    pass
+                return
+            except (OSError, EOFError) as error:
+                # QEMU 10 with two emulated processors sometimes aborts in a start (iotlb_to_section): an EOFError.
+                if isinstance(error, EOFError) and attempts_left:
+                    self.stop()
+                    continue
+                said = self.console.read_text(errors="replace")[-4000:]
+                raise Failed(f"no shell within {BOOT_S} s; the console said:\n{said}") from error
+
+    def launch(self):
+        """Starts the emulator."""
         monitor, shell = self.folder / "monitor", self.folder / "shell"
         for socket_file in (monitor, shell):
             socket_file.unlink(missing_ok=True)
@@ -52,12 +69,6 @@ class Machine(Shell):
         self.monitor.line(10)
         self.tell("qmp_capabilities")
         self.shell = Channel(shell, 10)
-        try:
-            while self.shell.line(BOOT_S) != b"ready":
-                pass
-        except (OSError, EOFError) as error:
-            said = self.console.read_text(errors="replace")[-4000:]
-            raise Failed(f"no shell within {BOOT_S} s; the console said:\n{said}") from error
 
     def tell(self, command, **arguments):
         """A command for the emulator."""

@@ -63,8 +63,7 @@ def main():
         if not chosen.keep:
             shutil.rmtree(folder, ignore_errors=True)
     print(*report.lines(counts), sep="\n", flush=True)
-    if chosen.json:
-        report.write(counts, chosen.json)
+    report.write(counts.as_dict(), chosen.json)
     sys.exit(bool(report.failures(counts)))
 
 

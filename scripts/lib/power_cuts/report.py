@@ -86,5 +86,6 @@ def written_per_byte(entries, found, sizes):
 
 
 def write(counts, file):
-    """The counts as JSON."""
-    file.write_text(json.dumps(counts.as_dict(), indent=2) + "\n")
+    """Writes counts as JSON, if that was asked for."""
+    if file:
+        file.write_text(json.dumps(counts, indent=2) + "\n")
