@@ -71,7 +71,10 @@ class Bench:
         environment = {**os.environ, "LISTENER_TOKEN": api.token, "RUST_LOG": "info"}
         command = [self.listener, "replay", "--fast", silence, "--data_dir", data, "--home_id", "1", "--api_domain", api.address]
         for _ in range(STARTS):
-            done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_S, check=False)
+            try:
+                done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_S, check=False)
+            except subprocess.TimeoutExpired:
+                return [f"the program does not end within {START_S} s"]
             (folder / "listener.log").open("a").write(done.stderr)
             if done.returncode:
                 return [f"exit code {done.returncode}: {done.stderr[-800:]}"]

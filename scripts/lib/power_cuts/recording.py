@@ -81,9 +81,12 @@ class Recording:
         run(f"systemctl restart listener-provision@boot {CAPTURE} {UPLOAD} listener.target", START_S)
 
     def record(self, length_s):
-        """Records for a while, then delivers what waits."""
-        time.sleep(length_s)
+        """Records for a while, then delivers what waits. In the middle both processes are killed, so that the power is cut also while they
+        take up what was left."""
         run = self.machine.run
+        time.sleep(length_s / 2)
+        run(f"systemctl kill --signal KILL {CAPTURE} {UPLOAD}")
+        time.sleep(length_s / 2)
         run(f"systemctl stop {CAPTURE}", START_S)
         self.machine.wait_until(f"/usr/bin/python3 /server/arrived.py {SERVER_PORT}", DRAIN_S)
 
