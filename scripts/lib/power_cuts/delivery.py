@@ -69,7 +69,7 @@ class Bench:
         silence, data = folder / "silence.wav", folder / "card" / "data"
         silence.write_bytes(SILENCE)
         environment = {**os.environ, "LISTENER_TOKEN": api.token, "RUST_LOG": "info"}
-        command = [self.listener, "replay", "--fast", silence, "--data_dir", data, "--home_id", "1", "--api_domain", api.address]
+        command = [self.listener, "replay", silence, "--data_dir", data, "--home_id", "1", "--api_domain", api.address]
         for _ in range(STARTS):
             try:
                 done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_S, check=False)

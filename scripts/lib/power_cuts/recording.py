@@ -5,12 +5,11 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import agreement
 from delivery import read
-from machine import EMULATED, VIRTUALISED, Machine
+from machine import EMULATED_STEADILY, VIRTUALISED, Machine
 
 CAPTURE, UPLOAD = "listener-capture", "listener-upload"
 # As scripts/lib/image/card.sh makes the data partition, and as fstab there mounts it.
@@ -36,7 +35,9 @@ height = 240
 frame_rate = 5
 video_length = 3
 """
-START_S, DRAIN_S = 300, 400
+START_S, DRAIN_S = 900, 900
+# An emulated second may take so many.
+SLOWEST = 20
 
 
 class Recording:
@@ -84,9 +85,10 @@ class Recording:
         """Records for a while, then delivers what waits. In the middle both processes are killed, so that the power is cut also while they
         take up what was left."""
         run = self.machine.run
-        time.sleep(length_s / 2)
+        # By the machine's own time.
+        run(f"sleep {length_s / 2}", length_s * SLOWEST)
         run(f"systemctl kill --signal KILL {CAPTURE} {UPLOAD}")
-        time.sleep(length_s / 2)
+        run(f"sleep {length_s / 2}", length_s * SLOWEST)
         run(f"systemctl stop {CAPTURE}", START_S)
         self.machine.wait_until(f"/usr/bin/python3 /server/arrived.py {SERVER_PORT}", DRAIN_S)
 
@@ -114,10 +116,10 @@ class Recording:
 
 
 def accelerator():
-    """The processor itself, where it can run a virtual machine. There may be a /dev/kvm without that (nested, by software alone), in
-    which an ordinary kernel gets nowhere."""
+    """The processor itself, where it can run a virtual machine, else an emulated one. There may be a /dev/kvm without that (nested, by
+    software alone), in which an ordinary kernel gets nowhere."""
     flags = set(Path("/proc/cpuinfo").read_text().split())
-    return VIRTUALISED if flags & {"vmx", "svm"} and os.access("/dev/kvm", os.R_OK | os.W_OK) else EMULATED
+    return VIRTUALISED if flags & {"vmx", "svm"} and os.access("/dev/kvm", os.R_OK | os.W_OK) else EMULATED_STEADILY
 
 
 def make(image, size_mb, file_system=True, content=None):
