@@ -50,8 +50,10 @@ def test_the_same_seconds_in_two_items_are_counted():
     assert len(verdict(State([SPOKEN, other, SEEN], ["T-0", "T-1"], ALL.uploads)).doubled) == 1
 
 
-def test_tasks_that_are_there_twice_are_counted_apart():
-    assert verdict(State(ALL.rows, ["T-0", "T-0"], ALL.uploads)).tasks_doubled == 1
+def test_tasks_that_are_there_twice_since_the_cut_are_counted_apart():
+    twice = State(ALL.rows, ["T-0", "T-0"], ALL.uploads)
+    assert verdict(twice).tasks_doubled == 1
+    assert verdict(twice, held=twice).tasks_doubled == 0, "that was so before"
 
 
 def test_seconds_are_lost_of_what_was_going_on_and_of_nothing_else():

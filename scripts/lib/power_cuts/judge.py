@@ -47,9 +47,14 @@ def judge(before, after, whole, is_whole):
     verdict.lost += sorted(before.held.uploads - after.uploads - set(verdict.lost))
     verdict.doubled = [f"{kind} {run} {name}" for (kind, (run, name)), times in keys.items() for _ in range(times - 1)]
     verdict.doubled += overlapping(after.rows)
-    verdict.tasks_doubled = len(after.tasks) - len(tasks)
+    verdict.tasks_doubled = surplus(after.tasks) - surplus(before.held.tasks)
     verdict.seconds_lost = {kind: seconds_lost(kind, before, after, whole) for kind in KINDS}
     return verdict
+
+
+def surplus(tracks):
+    """How many tasks there are beyond the first of each track."""
+    return len(tracks) - len(set(tracks))
 
 
 def overlapping(rows):

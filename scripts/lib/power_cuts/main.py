@@ -1,6 +1,7 @@
 """Cuts the power of a recording box at many moments, and counts what is lost and what is there twice. scripts/power-cuts starts it."""
 
 import argparse
+import math
 import os
 import random
 import shutil
@@ -35,6 +36,8 @@ def options():
     parser.add_argument("--record", type=int, metavar="SECONDS", help="how long to record (300, with --quick 40)")
     parser.add_argument("--mount", type=int, help="how many cards to mount in the virtual machine as well (20, with --quick 3)")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32), help="for the choice of the cuts")
+    parser.add_argument("--seconds-lost", type=float, default=math.inf, metavar="S", help="fail if more of unfinished sound or video is lost at "
+                        "any cut")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the counts")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to leave log, cards and what was delivered")
     for name in ("base", "package", "demo-api", "listener"):
@@ -101,7 +104,8 @@ def try_cuts(chosen, folder, recording, stage):
     stage(f"mounting {len(to_mount)} cards in the virtual machine")
     disagreements = recording.compare([outcome for outcome in outcomes if outcome.cut in to_mount])
     sizes = {path: (reference / "files" / path).stat().st_size for path in known(found, len(entries)).kept}
-    return report.Counts(outcomes, rows, len(to_mount), disagreements, report.written_per_byte(entries, found, sizes), chosen.seed)
+    return report.Counts(outcomes, rows, len(to_mount), disagreements, report.written_per_byte(entries, found, sizes), chosen.seed,
+                         chosen.seconds_lost)
 
 
 def rows_in(found, changes):

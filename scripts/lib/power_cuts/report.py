@@ -10,7 +10,8 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Counts:
-    """What came of all cuts. `rows` are the marks of rows, `disagreements` what host and virtual machine saw differently."""
+    """What came of all cuts. `rows` are the marks of rows, `disagreements` what host and virtual machine saw differently. More seconds than
+    `most_seconds_lost` are a failure."""
 
     outcomes: list
     rows: list
@@ -18,6 +19,7 @@ class Counts:
     disagreements: list
     written_per_byte: float
     seed: int
+    most_seconds_lost: float
 
     def total(self, of):
         return sum(of(outcome) for outcome in self.outcomes)
@@ -45,7 +47,7 @@ TITLES = {
     "between_row_and_step": "  of them between a row and the note that it was posted",
     "lost": "finished items lost",
     "doubled": "rows doubled",
-    "tasks_doubled": "tasks posted again, with the same track id",
+    "tasks_doubled": "tasks posted again after the cut, with the same track id",
     "other_faults": "other faults",
     "fsck_repairs": "file systems to repair",
     "mounted": "cards mounted in the virtual machine, too",
@@ -75,6 +77,8 @@ def failures(counts):
         for what, items in (("lost", verdict.lost), ("doubled", verdict.doubled), ("fault", verdict.faults)):
             found += [f"{where}: {what}: {item}" for item in items]
         found += [f"{where}: its file system had to be repaired"] * outcome.fsck_repairs
+        found += [f"{where}: {seconds:.2f} s of unfinished {kind} are lost" for kind, seconds in verdict.seconds_lost.items()
+                  if seconds > counts.most_seconds_lost]
     return found + counts.disagreements
 
 
