@@ -19,7 +19,7 @@ import server
 import write_log
 from delivery import Bench
 from marks import known, marks
-from recording import Recording
+from recording import API, Recording
 from replay import Disk, copy
 
 # A delivery mostly waits: five seconds before it asks for rows, and for the program to start.
@@ -31,7 +31,7 @@ IMAGES_AHEAD = 4
 def options():
     """What is asked for."""
     parser = argparse.ArgumentParser(prog="scripts/power-cuts", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="20 cuts of a short recording")
+    parser.add_argument("--quick", action="store_true", help="20 cuts of a short recording; on a busy machine the seconds lost say nothing")
     parser.add_argument("--cuts", type=int, help="how many cuts (500, with --quick 20)")
     parser.add_argument("--record", type=int, metavar="SECONDS", help="how long to record (300, with --quick 40)")
     parser.add_argument("--mount", type=int, help="how many cards to mount in the virtual machine as well (20, with --quick 3)")
@@ -98,7 +98,7 @@ def try_cuts(chosen, folder, recording, stage):
         chosen_cuts = cuts.choose(entries, chosen.cuts, chosen.seed, found[0].index, found[-1].index, rows)
         to_mount = random.Random(chosen.seed).sample(chosen_cuts, min(chosen.mount, len(chosen_cuts)))
         stage(f"{len(entries)} entries in the log, {len(rows)} rows; cutting the power {chosen.cuts} times")
-        bench = Bench(chosen.listener, chosen.demo_api, reference, changes, server.state(changes))
+        bench = Bench(chosen.listener, chosen.demo_api, reference, changes, server.state(changes), API)
         disk = Disk(recording.at_first, log, entries, folder / "forward.img")
         outcomes = deliver_all(bench, chosen_cuts, disk, found, Places(folder, chosen.keep, to_mount))
     stage(f"mounting {len(to_mount)} cards in the virtual machine")

@@ -1,7 +1,7 @@
 """In the virtual machine: marker.py DEVICE SOCKET KEPT puts marks into the log of the dm-log-writes device DEVICE:
   api,TIME,SEQ     a change of demo-api's state, told over SOCKET; demo-api answers its client afterwards
   kept,TIME,FILE   the program has logged to the FIFO KEPT that it keeps an item
-  tick,TIME,       each 50 ms, so that the time of every other entry is known
+  tick,TIME,       each 100 ms, so that the time of every other entry is known
 TIME is seconds since 1970."""
 
 import fcntl
@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-TICK_S = 0.05
+TICK_S = 0.1
 # uapi/linux/dm-ioctl.h: struct dm_ioctl, behind it struct dm_target_msg. DM_TARGET_MSG is number 14.
 HEAD = struct.Struct("=3I3IiI2IQ128s129s7x")
 DM_TARGET_MSG = (3 << 30) | (HEAD.size << 16) | (0xFD << 8) | 14
