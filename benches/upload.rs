@@ -17,7 +17,8 @@ use jiff::Timestamp;
 use listener::clock::SystemClock;
 use listener::config::{Config, Key, RawConfig};
 use listener::device_id::DeviceId;
-use listener::spool::{Dated, Item, Spool};
+use listener::item::{Dated, Item};
+use listener::spool::{Intake, Outbox};
 use listener::upload::http::ApiClient;
 use listener::upload::store::Stores;
 use listener::upload::worker::Worker;
@@ -36,18 +37,18 @@ fn main() {
 }
 
 fn fill(dir: &Path, pictures: i64, bytes: usize) {
-    let (spool, _) = Spool::open(&dir.join("spool")).expect("it opens");
+    let (intake, _) = Intake::open(&dir.join("spool"), None).expect("it opens");
     let (uid, mut jpeg) = (Uuid::new_v4(), vec![0; bytes]);
     let mut chance = fastrand::Rng::with_seed(1);
     for second in 0..pictures {
         chance.fill(&mut jpeg);
         let taken = Timestamp::from_second(1_790_000_040 + second).expect("in range");
-        spool.admit_bytes(Dated::known(Item::Picture { uid, taken }), &jpeg).expect("it is kept");
+        intake.admit_bytes(Dated::known(Item::Picture { uid, taken }), &jpeg).expect("it is kept");
     }
 }
 
 fn deliver(dir: &Path, url: &str, token: &str) {
-    let (spool, _) = Spool::open(&dir.join("spool")).expect("it opens");
+    let outbox = Outbox::open(&dir.join("spool"), None).expect("it opens");
     let config: Config = [(Key::ApiDomain, url), (Key::Token, token), (Key::HomeId, "1")]
         .into_iter()
         .fold(RawConfig::default(), |raw, (key, value)| raw.with_option(key, value))
@@ -59,15 +60,15 @@ fn deliver(dir: &Path, url: &str, token: &str) {
     let mut stores = Stores::new(Arc::clone(&api), config.storage.clone(), None, dir.into());
     let stop = AtomicBool::new(false);
     let worker =
-        Worker { spool: &spool, api: &api, track_cluster: "C", clock: &SystemClock, stop: &stop, tell: &|_| {} };
+        Worker { outbox: &outbox, api: &api, track_cluster: "C", clock: &SystemClock, stop: &stop, tell: &|_| {} };
     let began = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| worker.run(&mut stores));
-        while !spool.is_empty() {
+        while !outbox.is_empty() {
             thread::sleep(Duration::from_millis(1));
         }
         writeln!(std::io::stdout(), "{}", began.elapsed().as_secs_f64()).expect("someone reads it");
         stop.store(true, Ordering::Relaxed);
-        spool.wake();
+        outbox.wake();
     });
 }

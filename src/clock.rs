@@ -6,10 +6,11 @@
 //! (clock_gettime(2); the kernel slews all three alike). `CLOCK_MONOTONIC` stands still in a sleep.
 //!
 //! A Raspberry Pi has no clock that runs while it is off. Whether the wall clock is right by now is told by
-//! systemd-timesyncd: it makes a file once it has set it (systemd-time-wait-sync.service(8)). The kernel's own flag
-//! (`STA_UNSYNC` of adjtimex(2)) is not asked: that page calls it unreliable, it comes back after nine hours without
-//! network though the clock runs on, and there is no safe binding. Where a hardware clock has set the time, or
-//! timesyncd does not run, nobody can tell more than the clock itself, and it is believed.
+//! systemd-timesyncd: it makes a file once it has set it (systemd-time-wait-sync.service(8)). Where it is enabled and has not
+//! started yet, the clock is not right yet either. The kernel's own flag (`STA_UNSYNC` of adjtimex(2)) is not asked: that
+//! page calls it unreliable, it comes back after nine hours without network though the clock runs on, and there is no safe
+//! binding. Where a hardware clock has set the time, or nothing is there that would, nobody can tell more than the clock
+//! itself, and it is believed.
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: clocks")]
 
@@ -23,14 +24,26 @@ use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
 
 /// There as long as systemd-timesyncd runs.
-const TIMESYNCD: &str = "/run/systemd/timesync";
+const TIMESYNCD: &str = "run/systemd/timesync";
 
 /// There once it has set the clock since the machine was started.
-const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
+const SYNCHRONISED: &str = "run/systemd/timesync/synchronized";
+
+/// There if it is started with the machine (systemd.unit(5)): enabled by whoever runs the machine, or by the system's vendor.
+const ENABLED: [&str; 2] = ["etc", "usr/lib"];
+
+/// Points to nothing if the service is not to run, though it is enabled.
+const MASK: &str = "etc/systemd/system/systemd-timesyncd.service";
+
+/// There if systemd has started the machine (sd_booted(3)).
+const SYSTEMD: &str = "run/systemd/system";
+
+/// There in a container (systemd.io/CONTAINER_INTERFACE), where timesyncd does not run: it has no clock of its own.
+const CONTAINER: &str = "run/systemd/container";
 
 /// Each clock that runs while the machine is off has a folder here; `hctosys` in it is 1 if the system's time was taken
 /// from it (kernel: Documentation/ABI/testing/sysfs-class-rtc).
-const HARDWARE_CLOCKS: &str = "/sys/class/rtc";
+const HARDWARE_CLOCKS: &str = "sys/class/rtc";
 
 /// New at every start of the machine (proc_sys_kernel(5)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -109,7 +122,7 @@ impl Clock for SystemClock {
     }
 
     fn is_set(&self) -> bool {
-        Path::new(SYNCHRONISED).exists() || !Path::new(TIMESYNCD).exists() || was_set_by_hardware()
+        is_set(Path::new("/"))
     }
 }
 
@@ -118,8 +131,25 @@ fn read(clock: ClockId) -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
-fn was_set_by_hardware() -> bool {
-    let Ok(clocks) = fs::read_dir(HARDWARE_CLOCKS) else { return false };
+/// On the machine whose files are below `root`.
+fn is_set(root: &Path) -> bool {
+    root.join(SYNCHRONISED).exists() || was_set_by_hardware(root) || !is_about_to_be_set(root)
+}
+
+/// Whether timesyncd runs, or is going to.
+fn is_about_to_be_set(root: &Path) -> bool {
+    let is_enabled = || {
+        let link = |etc: &str| root.join(etc).join("systemd/system/sysinit.target.wants/systemd-timesyncd.service");
+        // A link that leads nowhere counts, too: what it names is below another root.
+        ENABLED.iter().any(|etc| fs::symlink_metadata(link(etc)).is_ok())
+    };
+    let is_masked = || fs::read_link(root.join(MASK)).is_ok_and(|target| target == Path::new("/dev/null"));
+    let may_start = || root.join(SYSTEMD).exists() && !root.join(CONTAINER).exists();
+    root.join(TIMESYNCD).exists() || may_start() && is_enabled() && !is_masked()
+}
+
+fn was_set_by_hardware(root: &Path) -> bool {
+    let Ok(clocks) = fs::read_dir(root.join(HARDWARE_CLOCKS)) else { return false };
     let set_by = |path: &Path| fs::read_to_string(path.join("hctosys")).is_ok_and(|text| text.trim() == "1");
     clocks.flatten().any(|clock| set_by(&clock.path()))
 }
@@ -204,5 +234,52 @@ impl Clock for ManualClock {
 
     fn is_set(&self) -> bool {
         self.lock().is_set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: &str = "etc/systemd/system/sysinit.target.wants/systemd-timesyncd.service";
+
+    /// A machine with these folders and files, and links to nowhere for those that end in `.service`.
+    fn machine(paths: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("a folder");
+        for path in paths.iter().map(|path| root.path().join(path)) {
+            fs::create_dir_all(path.parent().expect("it is below the root")).expect("a folder");
+            match path.extension() {
+                Some(_) => std::os::unix::fs::symlink("/dev/null", path).expect("a link"),
+                None => fs::create_dir(path).expect("a folder"),
+            }
+        }
+        root
+    }
+
+    fn is_right_on(paths: &[&str]) -> bool {
+        is_set(machine(paths).path())
+    }
+
+    #[test]
+    fn a_clock_is_not_right_before_the_service_that_sets_it_has_started_and_set_it() {
+        assert!(!is_right_on(&[SYSTEMD, LINK]));
+        assert!(!is_right_on(&[SYSTEMD, "usr/lib/systemd/system/sysinit.target.wants/systemd-timesyncd.service"]));
+        assert!(!is_right_on(&[SYSTEMD, LINK, TIMESYNCD]));
+        assert!(is_right_on(&[SYSTEMD, LINK, TIMESYNCD, SYNCHRONISED]));
+    }
+
+    #[test]
+    fn a_clock_that_nothing_will_set_is_believed() {
+        assert!(is_right_on(&[]) && is_right_on(&[SYSTEMD]));
+        assert!(is_right_on(&[LINK]), "no systemd has started this machine");
+        assert!(is_right_on(&[SYSTEMD, CONTAINER, LINK]), "timesyncd does not run in a container");
+        assert!(is_right_on(&[SYSTEMD, LINK, MASK]), "it is masked");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_by_hardware_is_believed() {
+        let root = machine(&[SYSTEMD, LINK, "sys/class/rtc/rtc0"]);
+        fs::write(root.path().join("sys/class/rtc/rtc0/hctosys"), "1\n").expect("writable");
+        assert!(is_set(root.path()));
     }
 }

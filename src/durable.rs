@@ -45,6 +45,14 @@ pub fn write_for_others(scratch_dir: &Path, target: &Path, bytes: &[u8]) -> io::
     sync_parent(target)
 }
 
+/// Writes a new file durably, whose name nothing relies on before this has returned: a crash may leave a part of it.
+pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = File::options().create_new(true).write(true).mode(mode).open(path)?;
+    perform(Operation::Write(path), || file.write_all(bytes))?;
+    perform(Operation::SyncFile(path), || file.sync_all())?;
+    sync_parent(path)
+}
+
 /// The error without the temporary file's name: another one each time would be told each time.
 fn without_name(error: io::Error) -> io::Error {
     let text = error.to_string();
@@ -104,7 +112,7 @@ pub fn relocate(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Puts a finished file in the place of another at once, but not durably: for what a restart makes anew.
 pub fn replace_volatile(finished: &Path, target: &Path) -> io::Result<()> {
-    fs::rename(finished, target)
+    perform(Operation::Rename(finished, target), || fs::rename(finished, target))
 }
 
 /// Removes a file durably; one that is already gone is no error.
@@ -171,6 +179,16 @@ pub fn create_shared_dirs(path: &Path) -> io::Result<()> {
     }
 }
 
+/// A database is about to commit, which it makes durable by itself.
+pub fn before_commit() -> io::Result<()> {
+    perform(Operation::Commit, || Ok(()))
+}
+
+/// Makes durable which files are in a folder.
+pub fn sync_folder(dir: &Path) -> io::Result<()> {
+    perform(Operation::SyncDir(dir), || File::open(dir)?.sync_all())
+}
+
 fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     perform(Operation::SyncDir(parent), || File::open(parent)?.sync_all())
@@ -185,6 +203,7 @@ enum Operation<'a> {
     Rename(&'a Path, &'a Path),
     Remove(&'a Path),
     SyncDir(&'a Path),
+    Commit,
 }
 
 /// The seam at which tests put a disk that loses its power.

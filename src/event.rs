@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::spool::Kind;
+use crate::item::Kind;
 use crate::status::histogram::Histogram;
 
 /// One report of a stage.

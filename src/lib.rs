@@ -43,6 +43,8 @@ pub mod supervise;
 pub mod event;
 pub mod status;
 
+pub mod item;
+
 pub mod clock;
 pub mod device_id;
 pub mod durable;

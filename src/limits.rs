@@ -156,8 +156,21 @@ pub const PORT: RangeInclusive<u32> = 1..=u16::MAX as u32;
 /// Someone who has spoken waits for an answer this long, and is answered before those who gave up waiting.
 pub const FRESH_SPEECH: Duration = Duration::from_secs(60);
 
-/// What the API has refused is put back in lots of this many, so that recording never waits long for it.
-pub const RETRIED_AT_ONCE: usize = 50;
+/// How long capture waits for a ledger that somebody has locked: upload has it for some milliseconds at a time, and a person's
+/// shell must not hold up what is recorded.
+pub const LEDGER_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long upload waits for capture to have done with the ledger: to place a day's pictures in time takes seconds.
+pub const OTHER_SIDE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Items that are given up in one transaction: it must not hold up the other side for long.
+pub const GIVEN_UP_AT_ONCE: usize = 256;
+
+/// Delivered pictures whose rows are removed in one transaction: one each would write some 8 KB to the card.
+pub const FINISHED_AT_ONCE: usize = 256;
+
+/// How long the row of a delivered picture stays at most: after a power cut it is sent again.
+pub const FINISH_LATE: Duration = Duration::from_secs(5);
 
 /// The spool is tended this often: a clock that was set, a person who asks, room that was made.
 pub const TEND_INTERVAL: Duration = Duration::from_secs(1);

@@ -109,7 +109,7 @@ rust_for_arm64() (
 arm64_environment() {
     need_packages gcc-aarch64-linux-gnu gcc libc6-dev libclang-dev pkgconf rustc-web cargo-web
     # The oldest release that the program is to run on. What is built with it also runs on newer ones.
-    sysroot=$(arm64_root bookworm "libc6-dev, libasound2-dev, libgstreamer1.0-dev, libgstreamer-plugins-base1.0-dev")
+    sysroot=$(arm64_root bookworm "libc6-dev, libasound2-dev, libgstreamer1.0-dev, libgstreamer-plugins-base1.0-dev, libsqlite3-dev")
     rust=$(rust_for_arm64)
     libraries=$sysroot/usr/lib/aarch64-linux-gnu
     # Debian's compiler, whose standard library this is; rustup's may come first.

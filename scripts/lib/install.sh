@@ -37,7 +37,8 @@ apt_install() {
 # What builds the program, and what runs it: the bindings of v4l are made with libclang; v4l2src, jpegenc and mp4mux are in
 # good, h264parse in bad, x264enc in ugly; libasound2-plugins has the microphone `pulse`. Then whatever else is named.
 need_program_packages() {
-    need_packages build-essential pkg-config libclang-dev libasound2-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev \
+    need_packages build-essential pkg-config libclang-dev libasound2-dev libgstreamer1.0-dev \
+        libgstreamer-plugins-base1.0-dev libsqlite3-dev \
         gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
         libasound2-plugins "$@"
 }

@@ -12,12 +12,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use listener::capture::synthetic_voice::synthetic_voice;
+use listener::item::{Dated, Entry, Item, ItemId, ItemName, Kind, name};
 use listener::limits::{CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use listener::segment::{Hearing, Settings, SoundChunk, Threshold};
-use listener::spool::books::Books;
 use listener::spool::budget::{Budget, Disk};
-use listener::spool::placement::Placement;
-use listener::spool::{Backlog, Dated, Item, ItemName, Manifest, Placed, Step, Want, name};
+use listener::spool::queue::{Queue, Waiting, Want};
 use listener::upload::{Action, Outcome, Stage, StorageSolution, Uploader};
 use uuid::Uuid;
 
@@ -110,53 +109,47 @@ fn sound(noise: &mut fastrand::Rng, second: i64, is_speech: bool) -> Vec<SoundCh
 
 /// All names of a picture: here, at the API, and read back from a listing.
 fn picture_named() {
-    let manifest = manifest(picture(0), 30_000);
+    let dated = Dated::known(picture(0));
     let read_back = measured(|| {
-        let name = ItemName::of(&manifest);
-        black_box((name.media(), name.manifest(), name::api_path(&manifest.item)));
-        ItemName::parse(&name.to_string())
+        let name = ItemName::of(&dated, 30_000, None);
+        black_box(name::api_path(&dated.item));
+        ItemName::of_file(&name.media())
     });
-    assert_eq!(read_back, Some(ItemName::of(&manifest)));
+    assert_eq!(read_back, Some(ItemName::of(&dated, 30_000, None)));
 }
 
-/// What is done for a new picture when it is admitted while many wait, but for the disk's part.
+/// What is done for a new picture when it is admitted while many wait, but for the disk's and the ledger's part.
 fn item_admitted() {
-    let (mut backlog, placement, mut books) = (backlog(), Placement::default(), Books::default());
+    let mut queue = queue();
     let disk = Disk { free_bytes: 1 << 40, total_bytes: 1 << 41 };
     let budget = Budget::of(None, disk);
     let dated = Dated::known(picture(WAITING));
     measured(|| {
-        let Dated { item, recorded, wall } = dated;
-        let manifest = Manifest { item, media_bytes: 30_000, recorded, wall, step: Step::Recorded, row_unclear: false };
-        let name = ItemName::of(&manifest);
-        assert_eq!(budget.shortage(backlog.disk_bytes(), name.disk_bytes(), name.kind(), disk), None);
-        black_box((name.media(), name.manifest(), serde_json::to_vec(&manifest).expect("it has a form")));
-        let placed = placement.place(&name);
-        books.recorded.add(name.kind(), manifest.media_bytes);
-        backlog.learn(name, placed);
+        let entry = Entry::new(dated, 30_000, None);
+        assert_eq!(budget.shortage(1 << 30, entry.name.disk_bytes(), Kind::Picture, disk), None);
+        black_box(entry.name.media());
+        queue.add_new(waiting(&entry, WAITING));
     });
-    assert_eq!(backlog.waiting(listener::spool::Kind::Picture).items, WAITING as u64 + 1);
+    assert_eq!(queue.waiting(Kind::Picture).items, WAITING as u64 + 1);
 }
 
-/// What is done to deliver an utterance while many pictures wait, but for the disk's and the network's part.
+/// What is done to deliver an utterance while many pictures wait, but for the disk's, the ledger's and the network's part.
 fn item_delivered() {
     let mut uploader = Uploader::new("https://api.example.org", "C", Duration::ZERO);
     uploader.on(Outcome::Done, NOW, 0.5);
     uploader.on(Outcome::Solution(StorageSolution::Api), NOW, 0.5);
-    let mut backlog = backlog();
-    let utterance = manifest(utterance(), 88_012);
-    backlog.add_new(ItemName::of(&utterance), placed(&utterance));
-    let kept = serde_json::to_vec(&utterance).expect("it has a form");
+    let mut queue = queue();
+    let utterance = Entry::new(Dated::known(utterance()), 88_012, None);
+    queue.add_new(waiting(&utterance, WAITING));
     let stages = measured(|| {
-        let name = backlog.take(NOW, Want::Any).expect("something waits");
-        let manifest = serde_json::from_slice(&kept).expect("it was written so");
-        black_box(uploader.on(Outcome::Taken(name, manifest), NOW, 0.5));
+        let id = queue.take(NOW, Want::Any).expect("something waits");
+        black_box(uploader.on(Outcome::Taken(id, utterance), NOW, 0.5));
         let mut stages = 0;
-        while let Action::Deliver(name, manifest, stage) = uploader.next(NOW) {
+        while let Action::Deliver(id, entry, stage) = uploader.next(NOW) {
             match stage {
-                Stage::Record => drop(black_box(serde_json::to_vec(&manifest))),
-                Stage::Finish => backlog.finish(&name),
-                _ => drop(black_box(backlog.is_outranked(&name, Want::Any))),
+                Stage::Record => drop(black_box(entry)),
+                Stage::Finish => queue.finish(&id),
+                _ => drop(black_box(queue.is_outranked(&id, Want::Any))),
             }
             black_box(uploader.on(Outcome::Done, NOW, 0.5));
             stages += 1;
@@ -167,22 +160,16 @@ fn item_delivered() {
 }
 
 /// Pictures of some hours wait.
-fn backlog() -> Backlog {
-    let mut backlog = Backlog::default();
-    for second in 0..WAITING {
-        let manifest = manifest(picture(second), 30_000);
-        backlog.add(ItemName::of(&manifest), placed(&manifest));
-    }
-    backlog
+fn queue() -> Queue {
+    let mut queue = Queue::default();
+    (0..WAITING).for_each(|row| queue.add(waiting(&Entry::new(Dated::known(picture(row)), 30_000, None), row)));
+    queue
 }
 
-fn placed(manifest: &Manifest) -> Placed {
-    Placed { at_us: manifest.item.start().as_microsecond(), is_settled: true }
-}
-
-fn manifest(item: Item, media_bytes: u64) -> Manifest {
-    let Dated { item, recorded, wall } = Dated::known(item);
-    Manifest { item, media_bytes, recorded, wall, step: Step::Recorded, row_unclear: false }
+fn waiting(entry: &Entry, row: i64) -> Waiting {
+    let (start_us, end_us) = (entry.item.start().as_microsecond(), entry.item.end().as_microsecond());
+    let id = ItemId { kind: entry.item.kind(), row };
+    Waiting { id, at_us: start_us, length_us: end_us - start_us, bytes: entry.media_bytes(), step: entry.step }
 }
 
 fn picture(second: i64) -> Item {

@@ -9,11 +9,11 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::keeper::Recording;
 use super::{SoundSource, SourceError};
 use crate::event::{Event, Part};
 use crate::limits::{CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES, SAMPLE_RATE_HZ};
 use crate::segment::{Gauge, Heard, Hearing, Overheard, Settings, Threshold};
-use crate::spool::Recording;
 
 /// In samples.
 const SECOND: usize = SAMPLE_RATE_HZ as usize;

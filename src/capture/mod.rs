@@ -10,6 +10,7 @@ pub mod gain;
 pub mod gstreamer;
 pub mod joined;
 pub mod jpeg;
+pub mod keeper;
 pub mod ladder;
 pub mod listen;
 #[cfg(feature = "device")]

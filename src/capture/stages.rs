@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use super::alsa::Opener;
 use super::gstreamer::{File, Pace};
+use super::keeper::Recording;
 use super::test_sound::TestSound;
 use super::watch::{self, Watch};
 use super::{SourceError, listen, microphone};
 use crate::clock::Clock;
 use crate::config::{Config, VideoConfig};
 use crate::event::{Event, Part};
-use crate::spool::Recording;
 use crate::supervise::{self, OnFailure, Retry};
 
 /// Where sound and pictures come from.

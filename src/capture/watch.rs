@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::camera::{self, Wanted};
 use super::encoder::{self, Encoder, Hardware};
 use super::gstreamer::{Desk, Stopped, Video, find_encoders, libcamera_cameras, trial_rate};
+use super::keeper::Recording;
 use super::ladder::{Ladder, Memory, Remedy, Rung};
 use super::pipeline::{self, VideoSource};
 use super::run::Run;
@@ -25,8 +26,8 @@ use super::{Seen, SourceError, v4l};
 use crate::clock::Clock;
 use crate::config::VideoConfig;
 use crate::event::{Event, Fault, Part};
+use crate::item::name;
 use crate::limits::{HEARTBEAT_INTERVAL, PREFERRED_RETRY, STAGE_HANG};
-use crate::spool::{Recording, name};
 use crate::supervise::Retry;
 
 /// How the next pipeline is to be built.

@@ -39,8 +39,7 @@ use crate::capture::stages::{self, Source};
 use crate::cli::{self, Command, DataOptions, SpoolAction};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, RawConfig};
-use crate::daemon::{self, Job, SPOOL};
-use crate::spool::disk::Side;
+use crate::daemon::{self, Job, SPOOL, Side};
 
 /// Does what was asked; says whether all went well. `stop`, once set, ends a recording or a meter.
 ///
@@ -66,7 +65,7 @@ pub fn perform(command: &Command, stop: &AtomicBool, out: &mut dyn Write) -> any
             let dir = data_dir(&args.data)?.join(SPOOL);
             match args.action {
                 None => spool::show(&dir, args.json, out).map(|()| true),
-                Some(SpoolAction::Retry) => spool::retry(&dir, out),
+                Some(SpoolAction::Retry) => spool::retry(&dir, out).map(|()| true),
             }
         }
         Command::Run(args) => {

@@ -1,32 +1,24 @@
 //! `listener spool`: what waits for delivery, what was dropped and what was refused; and putting that back.
 
-#![expect(clippy::disallowed_methods, reason = "EDGE: files, and waits")]
+#![expect(clippy::disallowed_methods, reason = "EDGE: files")]
 
 use std::io::Write;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::{Clock, SystemClock};
-use crate::spool::disk::Retry;
-use crate::spool::survey::{Survey, Waiting};
-use crate::spool::{Amount, Kind};
-
-/// A running listener looks every second; one that is busy with a slow disk takes longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::item::Kind;
+use crate::spool::amount::Amount;
+use crate::spool::survey::{self, Survey, Waiting};
 
 /// Shows what is in the spool.
 ///
 /// # Errors
 /// When there is none, or it cannot be read.
 pub fn show(dir: &Path, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    if !dir.exists() {
-        anyhow::bail!("nothing was recorded here: there is no {}; is --data_dir right?", dir.display());
-    }
     let now = SystemClock.now();
-    let survey = Survey::of(dir, now)?;
+    let survey = Survey::of(existing(dir)?, now)?;
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(&survey)?)?;
         return Ok(());
@@ -44,11 +36,18 @@ pub fn show(dir: &Path, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
         Kind::ALL.iter().try_for_each(|kind| writeln!(out, "{}", amount(*kind, amounts.of(*kind))))?;
     }
     writeln!(out, "damaged      {:>8} files", survey.damaged_files)?;
+    let of_others = survey.of_others.items();
+    if of_others > 0 {
+        writeln!(
+            out,
+            "{of_others} more were recorded for another home or API; they are delivered when that is set again"
+        )?;
+    }
     for refusal in &survey.answers {
         writeln!(out, "{}\n    {}", refusal.item, refusal.answer.trim())?;
     }
-    if survey.refused != Default::default() || survey.damaged_files > 0 {
-        writeln!(out, "\"listener spool retry\" puts back what was refused, and what of the damaged is whole")?;
+    if survey.refused.items() > 0 {
+        writeln!(out, "\"listener spool retry\" sends again what was refused")?;
     }
     Ok(())
 }
@@ -78,38 +77,22 @@ fn rough(age: SignedDuration) -> String {
     }
 }
 
-/// Has what was set aside put back, by the listener that uses the spool if there is one. Says whether that was done.
+/// Has everything delivered again that the API has refused, by the listener that uses the spool or the next one.
 ///
 /// # Errors
 /// When there is no spool, or it cannot be written.
-pub fn retry(dir: &Path, out: &mut dyn Write) -> anyhow::Result<bool> {
-    let before = Survey::of(dir, SystemClock.now())?;
-    let request = match Retry::ask(dir)? {
-        Retry::Done(retried) => {
-            writeln!(out, "{retried}")?;
-            return Ok(true);
-        }
-        Retry::Asked(request) => request,
-    };
-    let until = SystemClock.monotonic() + PATIENCE;
-    while request.exists() {
-        if SystemClock.monotonic() >= until {
-            writeln!(out, "the listener that uses {} has been asked, and has not answered yet", dir.display())?;
-            return Ok(false);
-        }
-        thread::sleep(Duration::from_millis(50));
+pub fn retry(dir: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+    let put_back = survey::retry(existing(dir)?)?;
+    writeln!(out, "{put_back} items put back, to be delivered again")?;
+    Ok(())
+}
+
+/// To look must not make one.
+fn existing(dir: &Path) -> anyhow::Result<&Path> {
+    if !dir.exists() {
+        anyhow::bail!("nothing was recorded here: there is no {}; is --data_dir right?", dir.display());
     }
-    let after = Survey::of(dir, SystemClock.now())?;
-    let refused = |survey: &Survey| Kind::ALL.iter().map(|kind| survey.refused.of(*kind).items).sum::<u64>();
-    writeln!(
-        out,
-        "the running listener has put back what it could: {} refused and {} damaged files before, {} and {} now",
-        refused(&before),
-        before.damaged_files,
-        refused(&after),
-        after.damaged_files
-    )?;
-    Ok(true)
+    Ok(dir)
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub use keys::Key;
 pub use problem::{Problem, Problems};
 pub use storage::{Destination, LocalConfig, S3Config, SshLogin, StorageConfig};
 
+use crate::item::Owner;
 use crate::limits;
 use crate::segment::{Settings, Threshold};
 use values::{Given, Value};
@@ -374,6 +375,11 @@ pub struct VideoConfig {
 }
 
 impl Config {
+    /// For whom is recorded, as far as that is set.
+    pub fn owner(&self) -> Option<Owner> {
+        self.api.home_id.map(|home_id| Owner { home_id, api: self.api.domain.clone() })
+    }
+
     /// The home and the token, for commands that deliver.
     pub fn require_api(&self) -> Result<(u32, &SecretString), Problems> {
         let missing = |text: &str| Problem { line: None, key: None, text: text.into() };

@@ -7,6 +7,7 @@
     reason = "EDGE: threads, random numbers, the log"
 )]
 
+mod ends;
 mod stages;
 #[cfg(test)]
 mod tests;
@@ -23,23 +24,25 @@ use std::time::Duration;
 use anyhow::Context;
 use uuid::Uuid;
 
+use self::ends::Ends;
 use self::stages::{Capture, Phase, Stages, Upload};
 use self::view::View;
+use crate::capture::keeper::{Keeper, Recording};
 use crate::capture::mute::Switch;
 use crate::capture::stages::{Outlets, Source};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::device_id::DeviceId;
 use crate::event::{Event, Part, Progress, Tally};
-use crate::limits::{
-    DRAIN_TIMEOUT, EVENTS_IN_FLIGHT, RECORDINGS_IN_FLIGHT, RETRIED_AT_ONCE, STAGE_HANG, TEND_INTERVAL,
-};
-use crate::spool::disk::{Found, Side};
-use crate::spool::{Keeper, Kind, Recording, Spool};
+use crate::item::Kind;
+use crate::limits::{DRAIN_TIMEOUT, EVENTS_IN_FLIGHT, RECORDINGS_IN_FLIGHT, STAGE_HANG, TEND_INTERVAL};
+use crate::spool::{Found, Intake, Outbox};
 use crate::supervise::{named, systemd};
 use crate::upload::http::ApiClient;
 use crate::upload::store::Stores;
 use crate::upload::worker::Worker;
+
+pub use self::ends::Side;
 
 /// The spool's folder in the data folder.
 pub const SPOOL: &str = "spool";
@@ -130,31 +133,22 @@ impl fmt::Display for Summary {
 /// When the data folder or a recorded file cannot be used at all, or the mute switch cannot be obeyed. Everything else is
 /// a fault that is told and waited out.
 pub fn run(mut job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Result<Summary> {
-    let (spool, found) = Spool::open_as(job.side, &job.data_dir.join(SPOOL))?;
-    let spool = Arc::new(spool);
-    log_found(found);
-    if job.side != Side::Both {
-        spool.follow(clock.boot())?;
-    }
+    let (ends, found) = Ends::open(job.side, &job.data_dir.join(SPOOL), job.config.owner().as_ref())?;
+    log_found(&found);
     let (events, reports) = sync_channel(EVENTS_IN_FLIGHT);
     let tell = teller(events);
-    let capture = job.side.captures().then(|| start_capture(&mut job, &spool, &clock, &tell));
-    let upload = job.side.uploads().then(|| start_upload(&job, &spool, &clock, tell.clone())).transpose()?;
+    let capture = ends.intake.as_ref().map(|intake| start_capture(&mut job, intake, &clock, &tell));
+    let upload = ends.outbox.as_ref().map(|outbox| start_upload(&job, outbox, &clock, tell.clone())).transpose()?;
     drop(tell);
 
     let mut stages = Stages { capture, upload };
-    let mut view = View::new(&job, &spool, &clock);
+    let mut view = View::new(&job, &ends, &clock);
     let (started, mut phase) = (clock.monotonic(), stages.begin()?);
     systemd::ready();
-    let mut tended = started;
     loop {
         view.muted = phase == Phase::Muted;
         view.take_in(&reports);
         let now = clock.monotonic();
-        if job.side.uploads() && now >= tended + TEND_INTERVAL {
-            tended = now;
-            put_back_if_asked(&spool);
-        }
         let (told, is_time_up) =
             (stop.load(Ordering::Relaxed), job.run_for.is_some_and(|run_for| now >= started + run_for));
         match stages.next_phase(phase, now, told, is_time_up, &view)? {
@@ -165,48 +159,38 @@ pub fn run(mut job: Job, clock: Arc<dyn Clock>, stop: &AtomicBool) -> anyhow::Re
     systemd::stopping();
     view.take_in(&reports);
     view.finish();
-    let waiting = Kind::ALL.map(|kind| (kind, spool.waiting_unsent(kind))).into();
+    let waiting = Kind::ALL.map(|kind| (kind, ends.unsent(kind))).into();
     let sources = [Part::Microphone, Part::Camera].iter().filter(|_| matches!(job.source, Source::File { .. }));
     let missed = sources.filter_map(|part| view.progress.faults().get(part).cloned()).collect();
     Ok(Summary { progress: view.progress, waiting, stopped: stop.load(Ordering::Relaxed), missed })
 }
 
-fn log_found(found: Found) {
-    if found != Found::default() {
+fn log_found(found: &Found) {
+    let Found { waiting, adopted, without_row, unfinished, damaged, lost, .. } = found;
+    if *found != Found::default() {
         log::info!(
-            "taken up from an earlier run: {} waiting, {} clips cut short, {} unfinished removed, {} damaged set aside",
-            found.waiting,
-            found.adopted,
-            found.unfinished,
-            found.damaged
+            "taken up from an earlier run: {waiting} waiting, {adopted} clips cut short, {without_row} without a row, {unfinished} \
+             unfinished removed, {damaged} set aside, {lost} lost"
         );
-    }
-}
-
-fn put_back_if_asked(spool: &Spool) {
-    match spool.retry_if_asked(RETRIED_AT_ONCE) {
-        Ok(None) => {}
-        Ok(Some(retried)) => log::info!("{retried}"),
-        Err(error) => log::warn!("what was set aside cannot be put back: {}", error.line()),
     }
 }
 
 /// The keeper; the sources are started by [`Stages::begin`].
 fn start_capture(
     job: &mut Job,
-    spool: &Arc<Spool>,
+    intake: &Arc<Intake>,
     clock: &Arc<dyn Clock>,
     tell: &(impl Fn(Event) + Send + Sync + Clone + 'static),
 ) -> Capture {
     let (keep, recordings) = sync_channel(RECORDINGS_IN_FLIGHT);
     let uid = Uuid::new_v4();
-    let keeper = Keeper::new(Arc::clone(spool), uid, &job.config.api.track_cluster, Arc::clone(clock));
+    let keeper = Keeper::new(Arc::clone(intake), uid, &job.config.api.track_cluster, Arc::clone(clock));
     let outlets = Outlets {
         tell: Arc::new(tell.clone()),
         keep,
         uid,
         stop: Arc::default(),
-        scratch: spool.scratch().into(),
+        scratch: intake.scratch().into(),
         clock: Arc::clone(clock),
     };
     Capture {
@@ -243,7 +227,7 @@ fn start_keeper(
 
 fn start_upload(
     job: &Job,
-    spool: &Arc<Spool>,
+    outbox: &Arc<Outbox>,
     clock: &Arc<dyn Clock>,
     tell: impl Fn(Event) + Send + Sync + 'static,
 ) -> anyhow::Result<Upload> {
@@ -253,11 +237,11 @@ fn start_upload(
     let api = Arc::new(ApiClient::new(&config.api, token, home_id, device)?);
     let ca_file = config.api.ca_file.clone();
     let mut stores = Stores::new(Arc::clone(&api), config.storage.clone(), ca_file, job.data_dir.clone());
-    let (spool, clock, stop) = (Arc::clone(spool), Arc::clone(clock), Arc::new(AtomicBool::new(false)));
+    let (outbox, clock, stop) = (Arc::clone(outbox), Arc::clone(clock), Arc::new(AtomicBool::new(false)));
     let (stopped, track_cluster) = (Arc::clone(&stop), config.api.track_cluster.clone());
     let thread = named("upload", move || {
         let track_cluster = &track_cluster;
-        Worker { spool: &spool, api: &api, track_cluster, clock: &*clock, stop: &stopped, tell: &tell }
+        Worker { outbox: &outbox, api: &api, track_cluster, clock: &*clock, stop: &stopped, tell: &tell }
             .run(&mut stores);
         tell(Event::Over(Part::Api));
     });

@@ -159,7 +159,7 @@ impl Stages {
             {
                 if let Some(upload) = &self.upload {
                     upload.stop.store(true, Ordering::Relaxed);
-                    view.spool.wake();
+                    view.ends.wake();
                 }
                 Phase::Stopping { since: now }
             }

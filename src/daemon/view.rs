@@ -13,13 +13,12 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
-use super::Job;
+use super::{Ends, Job, Side};
 use crate::clock::Clock;
 use crate::config::LedsConfig;
 use crate::event::{Event, Fault, News, Part, Progress};
+use crate::item::Kind;
 use crate::limits::{EVENTS_IN_FLIGHT, HEARTBEAT_INTERVAL, STATUS_FILE_INTERVAL, STATUS_TICK};
-use crate::spool::disk::Side;
-use crate::spool::{Kind, Spool};
 use crate::status::file::Status;
 use crate::status::health::{Health, Observed};
 use crate::status::leds::Lights;
@@ -31,7 +30,7 @@ use crate::supervise::{Liveness, systemd};
 
 pub struct View {
     pub progress: Progress,
-    pub spool: Arc<Spool>,
+    pub ends: Ends,
     /// Whether the switch says that nothing be recorded.
     pub muted: bool,
     clock: Arc<dyn Clock>,
@@ -46,7 +45,7 @@ pub struct View {
 }
 
 impl View {
-    pub fn new(job: &Job, spool: &Arc<Spool>, clock: &Arc<dyn Clock>) -> Self {
+    pub fn new(job: &Job, ends: &Ends, clock: &Arc<dyn Clock>) -> Self {
         let stage = match job.side {
             Side::Both => None,
             Side::Capture => Some(Stage::Capture),
@@ -55,7 +54,7 @@ impl View {
         let status_file = || (file::path(job.runtime_dir.clone(), &job.data_dir), Duration::ZERO);
         Self {
             progress: Progress::default(),
-            spool: Arc::clone(spool),
+            ends: ends.clone(),
             muted: false,
             clock: Arc::clone(clock),
             liveness: Liveness::default(),
@@ -135,8 +134,8 @@ impl View {
     fn account(&self) -> Account {
         Account {
             progress: self.progress.clone(),
-            items: file::of_spool(&self.spool),
-            waiting_for_the_clock: self.spool.unsettled(),
+            items: self.ends.items(),
+            waiting_for_the_clock: self.ends.waiting_for_the_clock(),
             muted: self.muted,
             last_error: self.last_error.clone(),
         }
@@ -162,7 +161,7 @@ impl View {
 
     /// Whether everything in the spool is sent.
     pub fn is_all_sent(&self) -> bool {
-        Kind::ALL.iter().all(|kind| self.spool.waiting_unsent(*kind) == 0)
+        Kind::ALL.iter().all(|kind| self.ends.unsent(*kind) == 0)
     }
 
     pub fn delivered(&self) -> u64 {

@@ -38,9 +38,14 @@ struct Undo {
     replaced: Option<PathBuf>,
 }
 
+/// A folder for what is watched. In memory, since a database syncs by itself, thousands of times.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
+}
+
 /// The disk of this thread is watched from here on, and does not really sync: that would only take time.
 pub fn watch() {
-    let attic = tempfile::tempdir().expect("a folder");
+    let attic = folder();
     let supply = Supply { left: None, performed: 0, pending: Vec::new(), unsynced: BTreeSet::new(), attic };
     SUPPLY.set(Some(supply));
 }
@@ -135,6 +140,8 @@ impl Supply {
                 }
                 Some(Undo { folder: folder(to), moved_from: Some(from.into()), path: to.into(), replaced })
             }
+            // A database that has committed survives.
+            Operation::Commit => None,
             Operation::Remove(path) => {
                 let replaced = self.keep(path);
                 let undo =

@@ -1,7 +1,15 @@
-//! How much of the disk recordings may take. PURE.
+//! How much of the disk recordings may take, and what is given up for new ones. PURE.
+//!
+//! ```text
+//! given up:  what was recorded for another owner, then one's own; of each first pictures, then clips, then utterances;
+//!            of each first what the API has refused, then the oldest
+//! ```
 
-use super::Kind;
-use crate::limits::{DEFAULT_BUDGET_BYTES, DEFAULT_BUDGET_SHARE};
+use super::amount::Totals;
+use crate::item::{ItemName, Kind};
+use crate::limits::{
+    CLIP_RESERVE_BYTES, DEFAULT_BUDGET_BYTES, DEFAULT_BUDGET_SHARE, PICTURE_RESERVE_BYTES, SPEECH_RESERVE_BYTES,
+};
 
 /// A disk as it is now, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +32,7 @@ pub struct Shortage {
 /// The budget, in bytes. Half a disk at most by default, since others write to it, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// What the spool may take, manifests and refused items included.
+    /// What files may take, those of refused items included. The ledger is some 200 bytes an item more.
     pub max_bytes: u64,
 }
 
@@ -39,7 +47,7 @@ impl Budget {
     /// been set too high, or others may fill the disk: what is free counts as well.
     pub fn shortage(self, used_bytes: u64, incoming_bytes: u64, kind: Kind, disk: Disk) -> Option<Shortage> {
         let over_budget = (used_bytes + incoming_bytes).saturating_sub(self.max_bytes);
-        let over_disk = (kind.reserve_bytes() + incoming_bytes).saturating_sub(disk.free_bytes);
+        let over_disk = (reserve_bytes(kind) + incoming_bytes).saturating_sub(disk.free_bytes);
         let bytes = over_budget.max(over_disk);
         (bytes > 0).then_some(Shortage { bytes, is_disk: over_disk > over_budget })
     }
@@ -51,8 +59,63 @@ impl Budget {
 
     /// Whether there is room again: enough for it not to be over with the next picture.
     pub fn has_room(self, used_bytes: u64, disk: Disk) -> bool {
-        used_bytes <= self.max_bytes - self.max_bytes / 20 && disk.free_bytes >= 2 * Kind::Picture.reserve_bytes()
+        used_bytes <= self.max_bytes - self.max_bytes / 20 && disk.free_bytes >= 2 * PICTURE_RESERVE_BYTES
     }
+}
+
+/// How much space must be free for one more of it. Deliveries write their progress, so a disk that is quite full could never be
+/// emptied again; and speech is worth more than clips, clips more than pictures.
+fn reserve_bytes(kind: Kind) -> u64 {
+    match kind {
+        Kind::Utterance => SPEECH_RESERVE_BYTES,
+        Kind::Clip => CLIP_RESERVE_BYTES,
+        Kind::Picture => PICTURE_RESERVE_BYTES,
+    }
+}
+
+/// An item that may be given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its row.
+    pub row: i64,
+    /// Its name.
+    pub name: ItemName,
+    /// Whether the API has refused it.
+    pub was_refused: bool,
+    /// What its file takes on the disk.
+    pub disk_bytes: u64,
+}
+
+/// What is given up for one of kind `newcomer`, in this order: which kinds, and whether of other owners. Nothing is given up for
+/// what is worth less.
+pub fn order(newcomer: Kind) -> impl Iterator<Item = (Kind, bool)> {
+    let worst_first = || Kind::ALL.into_iter().rev();
+    let own = worst_first().take_while(move |kind| *kind >= newcomer);
+    worst_first().map(|kind| (kind, true)).chain(own.map(|kind| (kind, false)))
+}
+
+/// Whether giving up all that may be given up for `newcomer` makes so many bytes free.
+pub fn can_free(totals: &Totals, newcomer: Kind, bytes: u64) -> bool {
+    let all: u64 =
+        Kind::ALL.into_iter().filter(|kind| *kind >= newcomer).map(|kind| totals.disk_bytes[kind as usize]).sum();
+    let of_others: u64 =
+        Kind::ALL.into_iter().filter(|kind| *kind < newcomer).map(|kind| totals.others_disk_bytes[kind as usize]).sum();
+    all + of_others >= bytes
+}
+
+/// What a person is told when recordings are dropped, down to this kind, and what to do.
+pub fn short(worst: Kind, is_disk: bool, max_bytes: u64) -> String {
+    let dropped = match worst {
+        Kind::Picture => "pictures are dropped, the oldest first",
+        Kind::Clip => "clips are dropped, the oldest first: there are no pictures left to drop",
+        Kind::Utterance => "speech is dropped, the oldest first: there is nothing else left to drop",
+    };
+    let (cause, cure) = if is_disk {
+        ("the disk is almost full".to_owned(), "free some space")
+    } else {
+        (format!("the disk budget of {} MB is reached", max_bytes / 1_000_000), "raise max_bytes in [storage]")
+    };
+    format!("{cause}, and {dropped}; let what waits be delivered, or {cure}")
 }
 
 #[cfg(test)]
@@ -70,6 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_to_others_goes_first_and_nothing_goes_for_what_is_worth_less() {
+        let others = [(Kind::Picture, true), (Kind::Clip, true), (Kind::Utterance, true)];
+        let clip: Vec<_> = order(Kind::Clip).collect();
+        assert_eq!(clip, [&others[..], &[(Kind::Picture, false), (Kind::Clip, false)]].concat());
+        let totals = Totals { disk_bytes: [10, 10, 10], others_disk_bytes: [3, 0, 0], ..Totals::default() };
+        for (newcomer, most) in [(Kind::Utterance, 30), (Kind::Clip, 23), (Kind::Picture, 13)] {
+            assert!(can_free(&totals, newcomer, most) && !can_free(&totals, newcomer, most + 1), "{newcomer}");
+        }
+    }
+
+    #[test]
     fn an_item_fits_to_the_last_byte_of_the_budget() {
         let budget = Budget { max_bytes: 1000 };
         assert_eq!(budget.shortage(900, 100, Kind::Picture, ROOMY), None);
@@ -80,7 +154,7 @@ mod tests {
     #[test]
     fn a_disk_that_others_fill_counts_before_the_budget_is_reached() {
         let budget = Budget { max_bytes: 1 << 40 };
-        let disk = Disk { free_bytes: Kind::Clip.reserve_bytes() + 10, total_bytes: 1 << 40 };
+        let disk = Disk { free_bytes: CLIP_RESERVE_BYTES + 10, total_bytes: 1 << 40 };
         assert_eq!(budget.shortage(0, 10, Kind::Clip, disk), None);
         assert_eq!(budget.shortage(0, 11, Kind::Clip, disk), Some(Shortage { bytes: 1, is_disk: true }));
         assert!(budget.shortage(0, 11, Kind::Picture, disk).is_some(), "pictures leave more free");

@@ -8,14 +8,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::disk::open::listing;
-use super::{Dated, Item, ItemName, Kind, Manifest, Spool, SpoolError, Step, Want};
+use super::queue::Want;
+use super::{Intake, Outbox, SpoolError, survey};
 use crate::durable::power;
+use crate::item::{Dated, Entry, Item, ItemId, ItemName, Kind, Step};
 
-/// Room for some twenty small items, each of which takes two blocks.
-const BUDGET_BYTES: u64 = 20 * 8192;
+/// Room for some forty small items.
+const BUDGET_BYTES: u64 = 40 * 4096;
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -69,9 +71,9 @@ impl Place {
 #[derive(Debug, Default)]
 struct Model {
     items: BTreeMap<ItemName, BTreeSet<Place>>,
-    in_hand: BTreeSet<ItemName>,
-    /// Delivered pictures, and where they were: a power cut may bring them back, to be sent once more.
-    volatile: BTreeMap<ItemName, Place>,
+    in_hand: BTreeMap<ItemId, ItemName>,
+    /// Pictures that are gone: a power cut may bring their files back, which get rows again.
+    removed: BTreeSet<ItemName>,
 }
 
 impl Model {
@@ -79,28 +81,27 @@ impl Model {
         *self.items[name].first().expect("it is somewhere")
     }
 
-    /// The one place that is not [`Place::Gone`].
-    fn place_before(&self, name: &ItemName) -> Place {
-        *self.items[name].last().expect("it was somewhere")
-    }
-
     /// What may be after a power cut.
     fn lose_power(&mut self) {
-        let volatile = std::mem::take(&mut self.volatile);
-        if volatile.is_empty() {
-            return;
+        for name in self.removed.clone() {
+            self.maybe(&name, Place::Waiting(Step::Recorded));
         }
-        volatile.iter().for_each(|(name, place)| self.maybe(name, *place));
         // There may be too much then: the oldest pictures are given up at the start.
         let pictures: Vec<_> = self.items.keys().filter(|name| name.kind() == Kind::Picture).cloned().collect();
         pictures.iter().for_each(|name| self.maybe(name, Place::Gone));
     }
 
     fn put(&mut self, name: &ItemName, place: Place) {
+        if place == Place::Gone && name.kind() == Kind::Picture {
+            self.removed.insert(name.clone());
+        }
         self.items.insert(name.clone(), BTreeSet::from([place]));
     }
 
     fn maybe(&mut self, name: &ItemName, place: Place) {
+        if place == Place::Gone && name.kind() == Kind::Picture {
+            self.removed.insert(name.clone());
+        }
         self.items.entry(name.clone()).or_insert_with(|| BTreeSet::from([Place::Gone])).insert(place);
     }
 
@@ -118,7 +119,9 @@ impl Model {
         if short == 0 {
             return Some(Vec::new());
         }
-        let loose = self.here().filter(|(name, _)| !self.in_hand.contains(*name) && name.kind() >= newcomer.kind());
+        let loose = self
+            .here()
+            .filter(|(name, _)| !self.in_hand.values().any(|held| held == *name) && name.kind() >= newcomer.kind());
         let mut loose: Vec<_> = loose.collect();
         let is_waiting = |place: Place| matches!(place, Place::Waiting(_));
         loose.sort_by_key(|(name, place)| (std::cmp::Reverse(name.kind()), is_waiting(*place), name.stamp()));
@@ -135,30 +138,40 @@ impl Model {
 
     /// Holds what is on the disk against what may be there, and believes it from then on.
     fn see(&mut self, dir: &Path) -> Result<(), TestCaseError> {
-        let [items, refused, damaged] =
-            ["items", "refused", "damaged"].map(|sub| listing(&dir.join(sub)).expect("a folder").sort_out());
-        prop_assert!(damaged.complete.is_empty() && damaged.bereft.is_empty() && damaged.damaged.is_empty());
+        let mut rows = rows(dir);
+        let files: BTreeSet<_> = files(&dir.join("items")).into_iter().collect();
+        prop_assert_eq!(&files, &rows.keys().map(ItemName::media).collect());
+        prop_assert_eq!((files_of(dir, "scratch"), files_of(dir, "damaged")), (0, 0));
         for (name, may_be) in &mut self.items {
-            let is_in = |names: &[ItemName]| names.contains(name);
-            let place = match (is_in(&items.complete), is_in(&refused.complete)) {
-                (false, false) => Place::Gone,
-                (true, false) => Place::Waiting(step(&dir.join("items"), name)),
-                (false, true) => Place::Refused(step(&dir.join("refused"), name)),
-                (true, true) => return Err(TestCaseError::fail(format!("{name} is there twice"))),
-            };
+            let place = rows.remove(name).unwrap_or(Place::Gone);
             prop_assert!(may_be.contains(&place), "{name} is {place:?} and may be {may_be:?}");
             *may_be = BTreeSet::from([place]);
         }
-        let strangers = items.complete.iter().chain(&refused.complete).find(|name| !self.items.contains_key(*name));
-        prop_assert_eq!(strangers, None);
+        prop_assert_eq!(rows, BTreeMap::new());
         prop_assert!(self.used_bytes() <= BUDGET_BYTES, "{} bytes are used", self.used_bytes());
         Ok(())
     }
 }
 
-fn step(dir: &Path, name: &ItemName) -> Step {
-    let text = std::fs::read(dir.join(name.manifest())).expect("a manifest");
-    serde_json::from_slice::<Manifest>(&text).expect("it reads back").step
+fn files(dir: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(dir).expect("a folder").map(|file| file.expect("readable").file_name());
+    files.map(|file| file.to_string_lossy().into_owned()).collect()
+}
+
+fn files_of(dir: &Path, folder: &str) -> usize {
+    files(&dir.join(folder)).len()
+}
+
+fn rows(dir: &Path) -> BTreeMap<ItemName, Place> {
+    let db = Connection::open(dir.join("spool.db")).expect("opens");
+    let mut statement = db.prepare("SELECT file, step, state FROM item").expect("a table");
+    let rows = statement.query_map([], |row| {
+        let (file, step, state): (String, u32, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let step = [Step::Recorded, Step::Uploaded, Step::RowPosted][step as usize];
+        let place = if state == 2 { Place::Refused(step) } else { Place::Waiting(step) };
+        Ok((ItemName::of_file(&file).expect("an item"), place))
+    });
+    rows.expect("readable").collect::<Result<_, _>>().expect("readable")
 }
 
 /// The `number`th recording, each a minute after the one before.
@@ -175,7 +188,7 @@ fn dated(kind: Kind, number: u32) -> Dated {
 
 struct Trial {
     dir: tempfile::TempDir,
-    spool: Option<Spool>,
+    spool: Option<(Intake, Outbox)>,
     model: Model,
     admitted: u32,
     chance: fastrand::Rng,
@@ -184,22 +197,26 @@ struct Trial {
 }
 
 impl Trial {
-    fn spool(&self) -> &Spool {
-        self.spool.as_ref().expect("it is open")
+    fn intake(&self) -> &Intake {
+        &self.spool.as_ref().expect("it is open").0
+    }
+
+    fn outbox(&self) -> &Outbox {
+        &self.spool.as_ref().expect("it is open").1
     }
 
     fn open(&mut self) -> Result<(), SpoolError> {
         self.spool = None;
         self.model.in_hand.clear();
-        let (spool, _) = Spool::open(self.dir.path())?;
-        spool.set_budget(Some(BUDGET_BYTES))?;
-        self.spool = Some(spool);
+        let (intake, _) = Intake::open(self.dir.path(), None)?;
+        intake.set_budget(Some(BUDGET_BYTES))?;
+        self.spool = Some((intake, Outbox::open(self.dir.path(), None)?));
         Ok(())
     }
 
-    fn in_hand(&self, which: &Index) -> Option<ItemName> {
-        let names: Vec<_> = self.model.in_hand.iter().collect();
-        (!names.is_empty()).then(|| which.get(&names).to_owned().clone())
+    fn in_hand(&self, which: &Index) -> Option<(ItemId, ItemName)> {
+        let held: Vec<_> = self.model.in_hand.iter().collect();
+        (!held.is_empty()).then(|| which.get(&held)).map(|(id, name)| (**id, (*name).clone()))
     }
 
     /// Does it to both; the model says beforehand what may come of it, and afterwards what has.
@@ -207,29 +224,26 @@ impl Trial {
         match act {
             Act::Admit(kind, bytes) => self.admit(*kind, *bytes),
             Act::Take => self.take(),
-            Act::Record(which) => Ok(self.in_hand(which).map_or(Ok(()), |name| self.record(&name))),
-            Act::Finish(which) => Ok(self.in_hand(which).map_or(Ok(()), |name| {
+            Act::Record(which) => Ok(self.in_hand(which).map_or(Ok(()), |(id, name)| self.record(&id, &name))),
+            Act::Finish(which) => Ok(self.in_hand(which).map_or(Ok(()), |(id, name)| {
                 self.model.maybe(&name, Place::Gone);
-                let was = self.model.place_before(&name);
-                self.spool().finish(&name)?;
-                if name.kind() == Kind::Picture {
-                    self.model.volatile.insert(name.clone(), was);
-                }
-                self.let_go(&name, Place::Gone)
+                self.outbox().finish(&id, Duration::ZERO)?;
+                self.outbox().close()?;
+                self.let_go(&id, &name, Place::Gone)
             })),
-            Act::Refuse(which) => Ok(self.in_hand(which).map_or(Ok(()), |name| {
+            Act::Refuse(which) => Ok(self.in_hand(which).map_or(Ok(()), |(id, name)| {
                 let refused = Place::Refused(self.model.place(&name).step());
                 self.model.maybe(&name, refused);
-                self.spool().refuse(&name, "400")?;
-                self.let_go(&name, refused)
+                self.outbox().refuse(&id, "400", Timestamp::UNIX_EPOCH)?;
+                self.let_go(&id, &name, refused)
             })),
-            Act::HandBack(which) => Ok(self.in_hand(which).map_or(Ok(()), |name| {
-                self.spool().hand_back(&name);
-                self.let_go(&name, self.model.place(&name))
+            Act::HandBack(which) => Ok(self.in_hand(which).map_or(Ok(()), |(id, name)| {
+                self.outbox().hand_back(&id);
+                self.let_go(&id, &name, self.model.place(&name))
             })),
-            Act::Defer(which) => Ok(self.in_hand(which).map_or(Ok(()), |name| {
-                self.spool().defer(&name, |_| Duration::from_secs(1));
-                self.let_go(&name, self.model.place(&name))
+            Act::Defer(which) => Ok(self.in_hand(which).map_or(Ok(()), |(id, name)| {
+                self.outbox().defer(&id, |_| Duration::from_secs(1));
+                self.let_go(&id, &name, self.model.place(&name))
             })),
             Act::Retry => Ok(self.retry()),
             Act::Restart => Ok(self.open()),
@@ -241,28 +255,25 @@ impl Trial {
         }
     }
 
-    fn let_go(&mut self, name: &ItemName, place: Place) -> Result<(), SpoolError> {
+    fn let_go(&mut self, id: &ItemId, name: &ItemName, place: Place) -> Result<(), SpoolError> {
         self.model.put(name, place);
-        self.model.in_hand.remove(name);
+        self.model.in_hand.remove(id);
         Ok(())
     }
 
     fn admit(&mut self, kind: Kind, bytes: u16) -> Result<Result<(), SpoolError>, TestCaseError> {
         self.admitted += 1;
         let dated = dated(kind, self.admitted);
-        let Dated { item, recorded, wall } = dated.clone();
-        let manifest =
-            Manifest { item, media_bytes: bytes.into(), recorded, wall, step: Step::Recorded, row_unclear: false };
-        let name = ItemName::of(&manifest);
+        let name = ItemName::of(&dated, bytes.into(), None);
         let sacrifices = self.model.sacrifices(&name);
         self.model.maybe(&name, Place::Gone);
         if let Some(sacrifices) = &sacrifices {
             sacrifices.iter().for_each(|name| self.model.maybe(name, Place::Gone));
             self.model.maybe(&name, Place::Waiting(Step::Recorded));
         }
-        match (self.spool().admit_bytes(dated, &vec![1; bytes.into()]), sacrifices) {
+        match (self.intake().admit_bytes(dated, &vec![1; bytes.into()]), sacrifices) {
             (Ok(room), Some(expected)) => {
-                let given_up: Vec<_> = room.given_up.into_iter().map(|sacrifice| sacrifice.name).collect();
+                let given_up: Vec<_> = room.given_up.into_iter().map(|given_up| given_up.name).collect();
                 prop_assert_eq!(&given_up, &expected);
                 expected.iter().for_each(|name| self.model.put(name, Place::Gone));
                 self.model.put(&name, Place::Waiting(Step::Recorded));
@@ -276,23 +287,27 @@ impl Trial {
 
     fn take(&mut self) -> Result<Result<(), SpoolError>, TestCaseError> {
         // What was deferred is due by now.
-        let Some(name) = self.spool().take(Want::Any, Duration::ZERO, || Duration::from_secs(9)) else {
-            return Ok(Ok(()));
-        };
-        prop_assert!(self.model.in_hand.insert(name.clone()), "{name} is in hand twice");
-        let manifest = match self.spool().load(&name) {
-            Ok(manifest) => manifest,
+        let taken = match self.outbox().take(Want::Any, Duration::ZERO, || Duration::from_secs(9)) {
+            Ok(Some(id)) => id,
+            Ok(None) => return Ok(Ok(())),
             Err(error) => return Ok(Err(error)),
         };
-        prop_assert_eq!(Place::Waiting(manifest.step), self.model.place(&name));
+        let entry = match self.outbox().load(&taken) {
+            Ok(entry) => entry,
+            // It was given up, which upload only learns now: the next one then.
+            Err(SpoolError::GivenUp(_)) => return self.take(),
+            Err(error) => return Ok(Err(error)),
+        };
+        prop_assert_eq!(Place::Waiting(entry.step), self.model.place(&entry.name));
+        prop_assert_eq!(self.model.in_hand.insert(taken, entry.name), None);
         Ok(Ok(()))
     }
 
-    fn record(&mut self, name: &ItemName) -> Result<(), SpoolError> {
-        let manifest = self.spool().load(name)?;
-        let step = if manifest.step == Step::Recorded { Step::Uploaded } else { Step::RowPosted };
+    fn record(&mut self, id: &ItemId, name: &ItemName) -> Result<(), SpoolError> {
+        let entry = self.outbox().load(id)?;
+        let step = if entry.step == Step::Recorded { Step::Uploaded } else { Step::RowPosted };
         self.model.maybe(name, Place::Waiting(step));
-        self.spool().record(name, &Manifest { step, ..manifest })?;
+        self.outbox().record(id, &Entry { step, ..entry })?;
         self.model.put(name, Place::Waiting(step));
         Ok(())
     }
@@ -301,7 +316,7 @@ impl Trial {
         let refused = self.model.here().filter(|(_, place)| matches!(place, Place::Refused(_)));
         let refused: Vec<_> = refused.map(|(name, place)| (name.clone(), Place::Waiting(place.step()))).collect();
         refused.iter().for_each(|(name, waiting)| self.model.maybe(name, *waiting));
-        self.spool().retry()?;
+        survey::retry(self.dir.path())?;
         refused.iter().for_each(|(name, waiting)| self.model.put(name, *waiting));
         Ok(())
     }
@@ -331,7 +346,7 @@ proptest! {
         seed: u64,
     ) {
         power::watch();
-        let dir = tempfile::tempdir().expect("a folder");
+        let dir = power::folder();
         let mut trial = Trial {
             dir,
             spool: None,

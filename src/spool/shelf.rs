@@ -1,33 +1,40 @@
 //! The items of one kind that wait, each with its time. PURE.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
-use super::queue::Queue;
-use super::{Amount, ItemName};
+use super::amount::Amount;
+use super::ready::Ready;
+use crate::item::{ItemId, Kind};
 use crate::limits::SECONDS_PER_MINUTE;
 
 /// Microseconds.
 pub const MINUTE_US: i64 = SECONDS_PER_MINUTE as i64 * 1_000_000;
 
-/// An item with its time, which orders it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+/// An item with its time, which orders it. There may be 200,000 of them in memory, so they are small; the kind is the shelf's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slot {
     /// When it begins, in microseconds since 1970.
     pub at_us: i64,
-    /// Which it is.
-    pub name: ItemName,
+    /// Its row.
+    pub row: i64,
+    /// How long it is; the longest has ten minutes.
+    pub length_ms: u32,
+    /// Of its file, as far as 32 bits go.
+    pub bytes: u32,
 }
 
-impl Entry {
+impl Slot {
     /// Sorts before everything that begins then.
     pub fn floor(at_us: i64) -> Self {
-        Self { at_us, name: ItemName::FIRST }
+        Self { at_us, row: i64::MIN, length_ms: 0, bytes: 0 }
+    }
+
+    /// Which item it is.
+    pub fn id(&self, kind: Kind) -> ItemId {
+        ItemId { kind, row: self.row }
     }
 
     /// When it ends.
     pub fn end_us(&self) -> i64 {
-        self.at_us.saturating_add(self.name.length_us())
+        self.at_us.saturating_add(i64::from(self.length_ms) * 1_000)
     }
 
     /// The minute in which it begins.
@@ -41,36 +48,27 @@ impl Entry {
     }
 }
 
-/// The items of one kind. Each is in one of these, or in hand.
+/// The items of one kind that may be delivered, and how many there are with those that wait for their time or are in hand.
 #[derive(Debug, Default)]
 pub struct Shelf {
     /// To be delivered.
-    pub ready: Queue<Entry>,
+    pub ready: Ready<Slot>,
     /// Clips that go before pictures.
-    pub linked: Queue<Entry>,
-    /// Until the clock is set.
-    pub unsettled: BTreeSet<Entry>,
-    /// Until their time has come again.
-    pub deferred: BTreeMap<Entry, Duration>,
-    /// These do not wait, and have no place in time but their name's.
-    pub refused: BTreeSet<ItemName>,
+    pub linked: Ready<Slot>,
     /// Waiting, in hand or not.
     pub waiting: Amount,
-    /// What those in the sets take on the disk.
-    pub loose_bytes: u64,
 }
 
 impl Shelf {
-    /// The oldest that waits.
-    pub fn oldest(&self) -> Option<&Entry> {
-        let queues = [&self.ready, &self.linked].into_iter().filter_map(Queue::first);
-        queues.chain(self.unsettled.first()).chain(self.deferred.keys().next()).min()
+    /// One more waits.
+    pub fn add(&mut self, slot: &Slot) {
+        self.waiting.items += 1;
+        self.waiting.bytes += u64::from(slot.bytes);
     }
 
-    /// Whether it waits here.
-    pub fn holds(&self, entry: &Entry) -> bool {
-        [&self.ready, &self.linked].into_iter().any(|queue| queue.contains(entry))
-            || self.unsettled.contains(entry)
-            || self.deferred.contains_key(entry)
+    /// One has left the spool.
+    pub fn forget(&mut self, slot: &Slot) {
+        self.waiting.items -= 1;
+        self.waiting.bytes -= u64::from(slot.bytes);
     }
 }

@@ -1,19 +1,18 @@
-//! What is in a spool, for a person to read. EDGE: reads names only, needs no lock, and disturbs no listener.
-
-#![expect(clippy::disallowed_methods, reason = "EDGE: files")]
+//! What is in a spool, for a person to read; and putting back what was refused. EDGE: it disturbs no listener.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::books::{Amounts, Books};
-use super::disk::open::{each_file, listing, read_json};
-use super::disk::{Folders, SpoolError};
-use super::placement::Placement;
-use super::{Amount, ItemName, Kind};
+use super::SpoolError;
+use super::amount::{Amount, Amounts};
+use super::doorbell::Doorbell;
+use super::files::{Folders, each_file};
+use super::intake::last_owner;
+use super::ledger::Ledger;
+use crate::item::Kind;
 
 /// Upper bounds of the ages that are told apart, in seconds, with their names.
 const AGES: [(&str, i64); 3] = [("minute", 60), ("hour", 3_600), ("day", 86_400)];
@@ -32,8 +31,10 @@ pub struct Survey {
     pub answers: Vec<Refusal>,
     /// Files that could not be read back.
     pub damaged_files: usize,
-    /// What was dropped in all runs, a minute ago.
+    /// What was dropped in all runs.
     pub dropped: Amounts,
+    /// What was recorded for another home or another API, and is kept until that is set again.
+    pub of_others: Amounts,
 }
 
 /// What waits of one kind.
@@ -55,43 +56,45 @@ pub struct Waiting {
 /// An item and what the API said to it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Refusal {
-    /// The item's name.
+    /// The item's file.
     pub item: String,
     /// The API's answer.
     pub answer: String,
 }
 
 impl Survey {
-    /// Of the spool in `dir`, at this time. What comes and goes meanwhile may be counted or not.
+    /// Of the spool in `dir`, at this time.
     ///
     /// # Errors
     /// When there is no spool, or it cannot be read.
     pub fn of(dir: &Path, now: Timestamp) -> Result<Self, SpoolError> {
         let folders = Folders::of(dir);
-        let placement = Placement::of(folders.words()?);
+        let ledger = Ledger::existing(&folders, false)?;
+        let owner = last_owner(&ledger)?;
+        let totals = ledger.totals(owner)?;
         let mut waiting: BTreeMap<Kind, Waiting> = Kind::ALL.map(|kind| (kind, Waiting::default())).into();
-        for name in listing(&folders.items)?.sort_out().complete {
-            waiting.entry(name.kind()).or_default().add(&name, &placement, now);
+        ledger.each_waiting(owner, 0, |item| {
+            let at = Timestamp::from_microsecond(item.at_us).unwrap_or_default();
+            waiting.entry(item.id.kind).or_default().add(item.bytes, at, now);
+        })?;
+        for (kind, waiting) in &mut waiting {
+            let early = totals.without_time.of(*kind);
+            waiting.without_time = early.items;
+            waiting.amount =
+                Amount { items: waiting.amount.items + early.items, bytes: waiting.amount.bytes + early.bytes };
         }
-        let refused = listing(&folders.refused)?.sort_out().complete;
-        let mut amounts = Amounts::default();
-        refused.iter().for_each(|name| amounts.add(name.kind(), name.media_bytes()));
-        let answers = refused.iter().take(ANSWERS_SHOWN).map(|name| folders.refusal(name)).collect();
+        let answers = ledger.refusals(ANSWERS_SHOWN)?;
+        let answers = answers.into_iter().map(|(item, answer)| Refusal { item, answer }).collect();
         let mut damaged_files = 0;
-        each_file(&folders.damaged, |_| damaged_files += 1)?;
-        let books: Books = read_json(&folders.books()).unwrap_or_default();
-        Ok(Self { waiting, refused: amounts, answers, damaged_files, dropped: books.dropped_ever })
+        each_file(&folders.damaged, |_, _| damaged_files += 1)?;
+        let (dropped, of_others) = (ledger.losses()?, totals.of_others);
+        Ok(Self { waiting, refused: totals.refused, answers, damaged_files, dropped, of_others })
     }
 }
 
 impl Waiting {
-    fn add(&mut self, name: &ItemName, placement: &Placement, now: Timestamp) {
-        self.amount.add(name.media_bytes());
-        let placed = placement.place(name);
-        let Some(at) = Timestamp::from_microsecond(placed.at_us).ok().filter(|_| placed.is_settled) else {
-            self.without_time += 1;
-            return;
-        };
+    fn add(&mut self, bytes: u64, at: Timestamp, now: Timestamp) {
+        self.amount = Amount { items: self.amount.items + 1, bytes: self.amount.bytes + bytes };
         self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
         self.newest = Some(self.newest.map_or(at, |newest| newest.max(at)));
         let age_s = now.duration_since(at).as_secs();
@@ -99,9 +102,14 @@ impl Waiting {
     }
 }
 
-impl Folders {
-    fn refusal(&self, name: &ItemName) -> Refusal {
-        let answer = fs::read_to_string(self.refused.join(format!("{name}.answer.txt"))).unwrap_or_default();
-        Refusal { item: name.to_string(), answer }
-    }
+/// Has everything delivered again that the API has refused, by whoever delivers now or later. Gives how many items that are.
+///
+/// # Errors
+/// When there is no spool, or it cannot be written.
+pub fn retry(dir: &Path) -> Result<usize, SpoolError> {
+    let folders = Folders::of(dir);
+    let mut ledger = Ledger::existing(&folders, true)?;
+    let put_back = ledger.take_all_back()?;
+    Doorbell::new(folders.doorbell()).ring();
+    Ok(put_back)
 }

@@ -6,10 +6,9 @@
 
 use std::collections::VecDeque;
 
-use jiff::Timestamp;
-
-use super::{Item, Kind, Wall};
+use super::placement::move_to;
 use crate::clock::Clock;
+use crate::item::{Item, Wall};
 use crate::limits::SOUND_CLOCK_STEP;
 
 /// Settings of the clock that are remembered: an item is kept within a minute of its recording.
@@ -17,8 +16,6 @@ const REMEMBERED: usize = 16;
 
 /// The last frame of a clip is over a moment after it was taken, and so may be the clip when it is kept.
 const SLACK_US: i64 = 1_000_000;
-
-const SECOND_US: i64 = 1_000_000;
 
 /// Both clocks, read together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,32 +90,18 @@ impl WallHistory {
         let Some(era) = era else { return (item, 0, Wall::Provisional) };
         let uptime_us = item.start().as_microsecond().saturating_sub(era.offset_us);
         match self.set {
-            Some(set) if era.from_us < set.from_us => {
-                (put_right(item, uptime_us, set.offset_us), uptime_us, Wall::Known)
-            }
+            Some(set) if era.from_us < set.from_us => (move_to(item, uptime_us, set.offset_us), uptime_us, Wall::Known),
             Some(_) => (item, uptime_us, Wall::Known),
             None => (item, uptime_us, Wall::Provisional),
         }
     }
 }
 
-/// An item that began at this uptime, with its true times. A picture is moved by whole seconds: it was the first of a
-/// second and is named by it, and two of one second would be one.
-pub fn put_right(item: Item, uptime_us: i64, offset_us: i64) -> Item {
-    let at_us = uptime_us.saturating_add(offset_us);
-    let was_us = item.start().as_microsecond();
-    let at_us = match item.kind() {
-        Kind::Picture => was_us + (at_us - was_us + SECOND_US / 2).div_euclid(SECOND_US) * SECOND_US,
-        Kind::Utterance | Kind::Clip => at_us,
-    };
-    item.at(Timestamp::from_microsecond(at_us).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use jiff::SignedDuration;
+    use jiff::{SignedDuration, Timestamp};
     use uuid::Uuid;
 
     use super::*;
@@ -190,17 +173,5 @@ mod tests {
         let (item, uptime_us, wall) = history.place(long_ago.clone());
         assert_eq!((item, wall), (long_ago, Wall::Known));
         assert!(uptime_us < 0);
-    }
-
-    #[test]
-    fn pictures_are_put_right_by_whole_seconds_so_that_no_two_have_one_name() {
-        let picture = |ms: i64| Item::Picture {
-            uid: Uuid::nil(),
-            taken: Timestamp::from_millisecond(1_800_000_000_000 + ms).expect("in range"),
-        };
-        // The first frames of two seconds, by a clock that is 10.97 s slow.
-        let offset_us = 1_800_000_010_970_000;
-        let right = [40, 1_010].map(|ms| put_right(picture(ms), ms * 1_000, offset_us));
-        assert_eq!(right, [picture(11_040), picture(12_010)]);
     }
 }

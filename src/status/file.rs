@@ -19,7 +19,7 @@ use super::leds::{Lights, Meaning};
 use super::report::{Account, Items, LastError};
 use crate::clock::Clock;
 use crate::event::Part;
-use crate::spool::{Kind, Spool};
+use crate::item::Kind;
 
 /// What is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,12 +144,6 @@ fn milliseconds(duration: Duration) -> u64 {
 /// The file, in a folder that a reboot empties where there is one, or beside the spool.
 pub fn path(runtime_dir: Option<PathBuf>, data_dir: &Path) -> PathBuf {
     runtime_dir.unwrap_or_else(|| data_dir.into()).join("status.json")
-}
-
-/// What came and went in this spool, and what waits.
-pub fn of_spool(spool: &Spool) -> BTreeMap<Kind, Items> {
-    let books = spool.books();
-    Kind::ALL.map(|kind| (kind, Items::of(&books, kind, spool.amount_waiting(kind)))).into()
 }
 
 #[cfg(test)]

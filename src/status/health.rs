@@ -244,7 +244,7 @@ fn data(observed: &Observed<'_>) -> Data {
 mod tests {
     use super::*;
     use crate::event::{Event, Fault};
-    use crate::spool::Kind;
+    use crate::item::Kind;
     use crate::status::report::Items;
 
     const NOW: Duration = Duration::ZERO;

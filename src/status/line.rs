@@ -1,8 +1,8 @@
 //! The one live line on a terminal: of `listener run`, and of `listener meter`. PURE.
 
 use crate::event::Progress;
+use crate::item::Kind;
 use crate::segment::Reading;
-use crate::spool::Kind;
 
 /// Cells of the level bar. The threshold stands at two thirds of it, so that speech is seen to pass it.
 const BAR_CELLS: usize = 12;

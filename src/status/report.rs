@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::event::{Part, Progress};
+use crate::item::Kind;
 use crate::limits::{MAX_REPORT_BYTES, REPORTED_TEXT_CHARS};
-use crate::spool::books::Books;
-use crate::spool::{Amount, Kind};
+use crate::spool::amount::{Amount, Counts};
 
 /// A stage that goes on as long as the machine is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -173,10 +173,10 @@ impl Account {
 }
 
 impl Items {
-    /// Of one kind, by the spool's books.
-    pub fn of(books: &Books, kind: Kind, waiting: Amount) -> Self {
+    /// Of one kind.
+    pub fn of(counts: &Counts, kind: Kind, waiting: Amount) -> Self {
         let [recorded, delivered, refused, dropped] =
-            [&books.recorded, &books.delivered, &books.refused, &books.dropped].map(|amounts| amounts.of(kind));
+            [&counts.recorded, &counts.delivered, &counts.refused, &counts.dropped].map(|amounts| amounts.of(kind));
         Self {
             recorded: recorded.items,
             recorded_bytes: recorded.bytes,

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::event::{Event, Fault, Part};
-    use crate::spool::Kind;
+    use crate::item::Kind;
     use crate::status::health::{Health, Observed, Voice};
     use crate::status::report::{Account, Items, Provisioned, Update};
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::delivery::Stage;
 use super::meaning::Call;
 use crate::event::{Event, Fault, Part};
+use crate::item::{ItemId, Kind};
 use crate::limits::{ALONE_MOST, DIFFERENT_ITEMS, REFUSAL_TOLD, TROUBLE_TOLD_AFTER};
-use crate::spool::{ItemName, Kind};
 
 /// What is done with a refused item.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,13 +18,13 @@ pub enum Ruling {
     /// It is set aside.
     SetAside,
     /// It is kept, and these come back.
-    Keep(Vec<ItemName>),
+    Keep(Vec<ItemId>),
 }
 
 #[derive(Debug)]
 enum Streak {
     /// So many have been set aside in a row.
-    SetAside(Vec<ItemName>),
+    SetAside(Vec<ItemId>),
     /// Everything is refused there, with this answer.
     Everything(String),
 }
@@ -42,7 +42,7 @@ struct Trouble {
 pub struct Complaints {
     /// By what was asked, since it was last done.
     streaks: BTreeMap<(Kind, Call), Streak>,
-    troubled: BTreeMap<ItemName, Trouble>,
+    troubled: BTreeMap<ItemId, Trouble>,
     /// When something was last set aside, and the answer.
     set_aside: Option<(Duration, String)>,
     told: Option<String>,
@@ -50,19 +50,19 @@ pub struct Complaints {
 
 impl Complaints {
     /// The API has refused this item at this call.
-    pub fn refused(&mut self, name: &ItemName, call: Call, answer: &str) -> Ruling {
-        let streak = self.streaks.entry((name.kind(), call)).or_insert_with(|| Streak::SetAside(Vec::new()));
+    pub fn refused(&mut self, id: &ItemId, call: Call, answer: &str) -> Ruling {
+        let streak = self.streaks.entry((id.kind, call)).or_insert_with(|| Streak::SetAside(Vec::new()));
         match streak {
             Streak::Everything(_) => Ruling::Keep(Vec::new()),
-            Streak::SetAside(names) if names.contains(name) => Ruling::SetAside,
-            Streak::SetAside(names) if names.len() + 1 < DIFFERENT_ITEMS => {
-                names.push(name.clone());
+            Streak::SetAside(ids) if ids.contains(id) => Ruling::SetAside,
+            Streak::SetAside(ids) if ids.len() + 1 < DIFFERENT_ITEMS => {
+                ids.push(*id);
                 Ruling::SetAside
             }
-            Streak::SetAside(names) => {
-                let names = std::mem::take(names);
+            Streak::SetAside(ids) => {
+                let ids = std::mem::take(ids);
                 *streak = Streak::Everything(answer.into());
-                Ruling::Keep(names)
+                Ruling::Keep(ids)
             }
         }
     }
@@ -83,22 +83,21 @@ impl Complaints {
     }
 
     /// This item is put off alone, since this stage has failed so.
-    pub fn put_off(&mut self, name: &ItemName, stage: Stage, cause: &str, now: Duration) {
-        let trouble =
-            self.troubled.entry(name.clone()).or_insert(Trouble { failures: 0, last: now, text: String::new() });
+    pub fn put_off(&mut self, id: &ItemId, stage: Stage, cause: &str, now: Duration) {
+        let trouble = self.troubled.entry(*id).or_insert(Trouble { failures: 0, last: now, text: String::new() });
         trouble.failures += 1;
         trouble.last = now;
-        trouble.text = trouble_text(name.kind(), stage, cause);
+        trouble.text = trouble_text(id.kind, stage, cause);
     }
 
     /// Whether this item has been put off alone.
-    pub fn knows(&self, name: &ItemName) -> bool {
-        self.troubled.contains_key(name)
+    pub fn knows(&self, id: &ItemId) -> bool {
+        self.troubled.contains_key(id)
     }
 
     /// This item is delivered, or set aside.
-    pub fn forget(&mut self, name: &ItemName) {
-        self.troubled.remove(name);
+    pub fn forget(&mut self, id: &ItemId) {
+        self.troubled.remove(id);
     }
 
     /// What is to be told now that was not before. While the way is not well, no item is to blame.

@@ -17,8 +17,8 @@
 //! ```
 
 use super::meaning::Call;
+use crate::item::{Entry, ItemId, Kind, Step};
 use crate::limits::ROW_LATE;
-use crate::spool::{ItemName, Kind, Manifest, Step};
 use std::time::Duration;
 
 /// One stage of a delivery.
@@ -26,7 +26,7 @@ use std::time::Duration;
 pub enum Stage {
     /// Send the file.
     Upload,
-    /// Make the manifest's step durable.
+    /// Make the entry's step durable.
     Record,
     /// Ask which rows are there.
     FindRows,
@@ -69,9 +69,9 @@ pub enum Then {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Which.
-    pub name: ItemName,
+    pub id: ItemId,
     /// As far as it has come.
-    pub manifest: Manifest,
+    pub entry: Entry,
     /// What is to be done.
     pub stage: Stage,
     /// By this delivery, and not by one before it.
@@ -85,38 +85,32 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// It begins where its manifest says. `track_cluster` is the one that is set now.
-    pub fn new(name: ItemName, mut manifest: Manifest, track_cluster: &str) -> Self {
-        let kind = name.kind();
-        let rows_are_old = manifest.step == Step::RowPosted && manifest.item.move_to_cluster(track_cluster);
+    /// It begins where its entry says. `track_cluster` is the one that is set now.
+    pub fn new(id: ItemId, mut entry: Entry, track_cluster: &str) -> Self {
+        let kind = id.kind;
+        let has_moved = entry.step != Step::Sent && entry.item.move_to_cluster(track_cluster);
+        let rows_are_old = has_moved && entry.step >= Step::Uploaded;
+        let has_sent_file = rows_are_old && entry.step == Step::RowPosted;
         if rows_are_old {
-            manifest.step = Step::Uploaded;
+            entry.step = Step::Uploaded;
         }
-        let stage = match (manifest.step, kind) {
+        let stage = match (entry.step, kind) {
             (Step::Recorded, _) => Stage::Upload,
             (_, Kind::Picture) => Stage::Finish,
             (Step::Uploaded, _) => {
-                manifest.row_unclear = true;
+                entry.row_unclear = true;
                 Stage::FindRows
             }
-            (Step::RowPosted, Kind::Utterance) if !manifest.row_unclear => Stage::PostTask,
-            (Step::RowPosted, Kind::Clip) if !manifest.row_unclear => Stage::Finish,
+            (Step::RowPosted, Kind::Utterance) if !entry.row_unclear => Stage::PostTask,
+            (Step::RowPosted, Kind::Clip) if !entry.row_unclear => Stage::Finish,
             (Step::RowPosted | Step::Sent, _) => Stage::FindRows,
         };
-        Self {
-            name,
-            manifest,
-            stage,
-            has_sent_file: rows_are_old,
-            surplus: Vec::new(),
-            rows_are_old,
-            has_posted_row: false,
-        }
+        Self { id, entry, stage, has_sent_file, surplus: Vec::new(), rows_are_old, has_posted_row: false }
     }
 
     /// The stage is done.
     pub fn done(&mut self) -> Then {
-        let (kind, unclear) = (self.name.kind(), self.manifest.row_unclear);
+        let (kind, unclear) = (self.id.kind, self.entry.row_unclear);
         self.stage = match self.stage {
             Stage::Upload if kind == Kind::Picture => Stage::Finish,
             Stage::Upload => {
@@ -133,7 +127,7 @@ impl Delivery {
             }
             Stage::PostTask if unclear => self.reach(Step::Sent),
             Stage::PostTask => Stage::Finish,
-            Stage::Record => match self.manifest.step {
+            Stage::Record => match self.entry.step {
                 Step::Recorded => Stage::Upload,
                 Step::Uploaded | Step::RowPosted if unclear => Stage::FindRows,
                 Step::Uploaded => Stage::PostRow,
@@ -155,7 +149,7 @@ impl Delivery {
     /// API wanted before.
     pub fn found(&mut self, rows: &[u64]) {
         self.surplus = rows.iter().skip(usize::from(!self.rows_are_old)).copied().collect();
-        self.stage = match (self.surplus.pop(), self.manifest.step) {
+        self.stage = match (self.surplus.pop(), self.entry.step) {
             (Some(id), _) => Stage::DeleteRow(id),
             (None, Step::Recorded | Step::Uploaded) if rows.is_empty() => match self.has_sent_file {
                 true => Stage::PostRow,
@@ -169,7 +163,7 @@ impl Delivery {
 
     /// Exactly one is there.
     fn one_row(&mut self) -> Stage {
-        match (self.manifest.step, self.name.kind()) {
+        match (self.entry.step, self.id.kind) {
             (Step::Recorded | Step::Uploaded, Kind::Utterance) => self.reach(Step::RowPosted),
             (Step::Recorded | Step::Uploaded, _) => self.reach(Step::Sent),
             (Step::RowPosted, Kind::Utterance) => Stage::PostTask,
@@ -178,7 +172,7 @@ impl Delivery {
     }
 
     fn reach(&mut self, step: Step) -> Stage {
-        self.manifest.step = step;
+        self.entry.step = step;
         Stage::Record
     }
 }

@@ -6,12 +6,12 @@ use super::complaints::Ruling;
 use super::delivery::Delivery;
 use super::{Action, ApiError, Link, PutBack, Stage, StoreError, Uploader, fault_of};
 use crate::event::{Event, Fault, Part};
+use crate::item::ItemId;
 use crate::limits::{OUTAGE_WAIT, PAUSED_DELIVERIES, REFUSED_RETRY, ROW_SETTLE};
-use crate::spool::ItemName;
 
 impl Uploader {
-    pub(super) fn put_back(&mut self, name: &ItemName, how: PutBack) {
-        self.pending.push_back(Action::PutBack(name.clone(), how));
+    pub(super) fn put_back(&mut self, id: &ItemId, how: PutBack) {
+        self.pending.push_back(Action::PutBack(*id, how));
     }
 
     /// It goes on where it is when it is taken again.
@@ -24,24 +24,24 @@ impl Uploader {
 
     pub(super) fn fail(&mut self, error: ApiError, now: Duration, jitter: f64) -> Vec<Event> {
         let Some(delivery) = self.hand.take() else { return self.link_failed(&error, now, jitter) };
-        let Delivery { name, stage, .. } = &delivery;
-        let is_known = self.complaints.knows(name);
+        let Delivery { id, stage, .. } = &delivery;
+        let is_known = self.complaints.knows(id);
         match &error {
             ApiError::File(text) => return self.file_failed(delivery, text.clone(), now, jitter),
             ApiError::Unreachable(_) | ApiError::Untrusted(_) => {
                 self.api.fail(Duration::ZERO, now, jitter);
-                self.put_back(name, PutBack::Unchanged);
+                self.put_back(id, PutBack::Unchanged);
                 return vec![Event::Fault(fault_of(&self.domain, &error))];
             }
-            ApiError::BrokenOff(_) | ApiError::NotTheApi(_) => self.api.fail_with(name, Duration::ZERO, now, jitter),
-            ApiError::Busy(_, wait) => self.api.fail_with(name, *wait, now, jitter),
+            ApiError::BrokenOff(_) | ApiError::NotTheApi(_) => self.api.fail_with(id, Duration::ZERO, now, jitter),
+            ApiError::Busy(_, wait) => self.api.fail_with(id, *wait, now, jitter),
             ApiError::Unclear(_) | ApiError::Doubtful(_) | ApiError::Refused { .. } => {
-                self.api.doubt(name, is_known, now, jitter);
+                self.api.doubt(id, is_known, now, jitter);
             }
             // Registering tells at once whether it is so.
             ApiError::Unauthorized(_) | ApiError::UnknownHome(_) => {
                 self.link = Link::Unregistered;
-                self.api.doubt(name, is_known, now, jitter);
+                self.api.doubt(id, is_known, now, jitter);
                 if !self.api.is_well() {
                     self.api.rest_for(REFUSED_RETRY, now);
                 }
@@ -50,17 +50,17 @@ impl Uploader {
         if let ApiError::Refused { answer, .. } = &error
             && let Some(call) = stage.call()
         {
-            match self.complaints.refused(name, call, answer) {
-                Ruling::SetAside => self.put_back(name, PutBack::Refused(error.to_string())),
+            match self.complaints.refused(id, call, answer) {
+                Ruling::SetAside => self.put_back(id, PutBack::Refused(error.to_string())),
                 Ruling::Keep(set_aside) => {
-                    self.put_off(name, *stage, &error.to_string(), now);
+                    self.put_off(id, *stage, &error.to_string(), now);
                     if !set_aside.is_empty() {
                         self.pending.push_back(Action::TakeBack(set_aside));
                     }
                 }
             }
         } else {
-            self.put_off(name, *stage, &error.to_string(), now);
+            self.put_off(id, *stage, &error.to_string(), now);
         }
         if self.api.is_well() { vec![] } else { vec![Event::Fault(fault_of(&self.domain, &error))] }
     }
@@ -95,14 +95,14 @@ impl Uploader {
             StoreError::Away(text) => {
                 self.files.fail(Duration::ZERO, now, jitter);
                 if let Some(delivery) = self.hand.take() {
-                    self.put_back(&delivery.name, PutBack::Unchanged);
+                    self.put_back(&delivery.id, PutBack::Unchanged);
                 }
                 text
             }
             StoreError::Failed(text) => {
-                if let Some(Delivery { name, stage, .. }) = self.hand.take() {
-                    self.files.doubt(&name, self.complaints.knows(&name), now, jitter);
-                    self.put_off(&name, stage, &text, now);
+                if let Some(Delivery { id, stage, .. }) = self.hand.take() {
+                    self.files.doubt(&id, self.complaints.knows(&id), now, jitter);
+                    self.put_off(&id, stage, &text, now);
                 }
                 format!("{text}; it is tried again")
             }
@@ -111,20 +111,20 @@ impl Uploader {
     }
 
     /// The item waits: alone, or as long as it takes to look again where no item is to blame.
-    fn put_off(&mut self, name: &ItemName, stage: Stage, cause: &str, now: Duration) {
+    fn put_off(&mut self, id: &ItemId, stage: Stage, cause: &str, now: Duration) {
         if !self.is_well() {
-            self.passed_over.insert(name.kind());
+            self.passed_over.insert(id.kind);
         }
         if self.api.is_down() || self.files.is_down() {
-            return self.put_back(name, PutBack::Later(OUTAGE_WAIT));
+            return self.put_back(id, PutBack::Later(OUTAGE_WAIT));
         }
-        self.complaints.put_off(name, stage, cause, now);
-        self.put_back(name, PutBack::Alone(ROW_SETTLE));
+        self.complaints.put_off(id, stage, cause, now);
+        self.put_back(id, PutBack::Alone(ROW_SETTLE));
     }
 
     /// The item's own file cannot be read.
     fn file_failed(&mut self, delivery: Delivery, text: String, now: Duration, jitter: f64) -> Vec<Event> {
-        self.put_back(&delivery.name, PutBack::Alone(Duration::ZERO));
+        self.put_back(&delivery.id, PutBack::Alone(Duration::ZERO));
         self.disk_failed(text, now, jitter)
     }
 
@@ -132,11 +132,11 @@ impl Uploader {
     /// once more.
     pub(super) fn spool_failed(&mut self, text: String, now: Duration, jitter: f64) -> Vec<Event> {
         // Whoever was to put an item away has handed it back.
-        if let Some(Action::TakeBack(names)) = self.pending.pop_front() {
-            self.owed = Some(names);
+        if let Some(Action::TakeBack(ids)) = self.pending.pop_front() {
+            self.owed = Some(ids);
         }
         if let Some(delivery) = self.hand.take() {
-            self.put_back(&delivery.name, PutBack::Alone(Duration::ZERO));
+            self.put_back(&delivery.id, PutBack::Alone(Duration::ZERO));
             self.pause(delivery);
         }
         self.disk_failed(text, now, jitter)

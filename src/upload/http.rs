@@ -31,8 +31,8 @@ use super::tls::{self, root_cause};
 use crate::clock::{signed, since_epoch};
 use crate::config::{self, ApiConfig};
 use crate::device_id::DeviceId;
+use crate::item::{Item, name};
 use crate::limits;
-use crate::spool::{Item, name};
 
 /// The API at one address, for one home.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::backoff;
+use crate::item::{ItemId, Kinds};
 use crate::limits::DIFFERENT_ITEMS;
-use crate::spool::{ItemName, Kinds};
 
 /// The way to one destination. Times are monotonic.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Line {
     rest_until: Duration,
     failures: u32,
     /// Since it last did as asked; no more than it takes to doubt the way.
-    failed: BTreeSet<ItemName>,
+    failed: BTreeSet<ItemId>,
     kinds: Kinds,
 }
 
@@ -61,17 +61,17 @@ impl Line {
     }
 
     /// It has failed with this item in hand, and rests at least this long.
-    pub fn fail_with(&mut self, name: &ItemName, at_least: Duration, now: Duration, jitter: f64) {
-        self.kinds.insert(name.kind());
+    pub fn fail_with(&mut self, id: &ItemId, at_least: Duration, now: Duration, jitter: f64) {
+        self.kinds.insert(id.kind);
         self.fail(at_least, now, jitter);
     }
 
     /// This item has failed on it, and nobody knows whose fault that is. After several different ones in a row it is that of
     /// the way, which rests; an item that is known to fail by itself does not count.
-    pub fn doubt(&mut self, name: &ItemName, is_known_to_fail: bool, now: Duration, jitter: f64) {
-        self.kinds.insert(name.kind());
+    pub fn doubt(&mut self, id: &ItemId, is_known_to_fail: bool, now: Duration, jitter: f64) {
+        self.kinds.insert(id.kind);
         if !is_known_to_fail && self.failed.len() < DIFFERENT_ITEMS {
-            self.failed.insert(name.clone());
+            self.failed.insert(*id);
         }
         if self.failed.len() == DIFFERENT_ITEMS {
             self.fail(Duration::ZERO, now, jitter);

@@ -48,8 +48,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::event::{Event, Fault, Part};
+use crate::item::{Entry, ItemId, Kinds};
 use crate::limits::{REFUSED_RETRY, ROW_SETTLE, STORAGE_SOLUTION_REFRESH};
-use crate::spool::{ItemName, Kinds, Manifest, Want};
+use crate::spool::queue::Want;
 use complaints::Complaints;
 use delivery::{Delivery, Then};
 use line::Line;
@@ -99,11 +100,11 @@ pub enum Action {
     /// Take the most urgent item in hand.
     Take(Want),
     /// Do this with the item in hand.
-    Deliver(ItemName, Manifest, Stage),
+    Deliver(ItemId, Entry, Stage),
     /// Put the item back that was in hand.
-    PutBack(ItemName, PutBack),
+    PutBack(ItemId, PutBack),
     /// Put back what was set aside.
-    TakeBack(Vec<ItemName>),
+    TakeBack(Vec<ItemId>),
 }
 
 /// How an item in hand goes back into the spool.
@@ -129,7 +130,7 @@ pub enum Outcome {
     /// The API wants files where they cannot be brought: why, and what to do.
     NoStore(String),
     /// An item is in hand.
-    Taken(ItemName, Manifest),
+    Taken(ItemId, Entry),
     /// No item waits.
     NothingWaits,
     /// These rows of the item are there, the oldest first.
@@ -172,7 +173,7 @@ pub struct Uploader {
     /// The last call that is about no item failed.
     link_has_failed: bool,
     /// What is to come back from where it was set aside, once the spool can do that.
-    owed: Option<Vec<ItemName>>,
+    owed: Option<Vec<ItemId>>,
     /// That the API wants files where they cannot be brought.
     no_store_until: Duration,
     /// Their items have failed while the way was not well, and none has succeeded since.
@@ -181,7 +182,7 @@ pub struct Uploader {
     paused: VecDeque<Delivery>,
     complaints: Complaints,
     /// Items that have counted as delivered, and are in the spool to be checked for a second row.
-    sent: BTreeSet<ItemName>,
+    sent: BTreeSet<ItemId>,
 }
 
 impl Uploader {
@@ -221,7 +222,7 @@ impl Uploader {
         match (&self.link, &self.hand) {
             (Link::Unregistered, _) => Action::Register,
             (Link::Registered, _) => Action::AskStorageSolution,
-            (Link::Ready { .. }, Some(d)) => Action::Deliver(d.name.clone(), d.manifest.clone(), d.stage),
+            (Link::Ready { .. }, Some(d)) => Action::Deliver(d.id, d.entry.clone(), d.stage),
             (Link::Ready { asked, .. }, None) if now >= *asked + STORAGE_SOLUTION_REFRESH => Action::AskStorageSolution,
             (Link::Ready { .. }, None) => Action::Take(self.want(now)),
         }
@@ -244,12 +245,12 @@ impl Uploader {
     }
 
     /// The item in hand, when it ends here.
-    pub fn into_hand(self) -> Option<ItemName> {
+    pub fn into_hand(self) -> Option<ItemId> {
         let pending = self.pending.into_iter().find_map(|action| match action {
-            Action::PutBack(name, _) => Some(name),
+            Action::PutBack(id, _) => Some(id),
             _ => None,
         });
-        pending.or(self.hand.map(|delivery| delivery.name))
+        pending.or(self.hand.map(|delivery| delivery.id))
     }
 
     /// So much was set aside by runs before this one, the last so long ago, with this answer; or nothing is set aside any more.
@@ -273,14 +274,14 @@ impl Uploader {
             Outcome::Failed(error) => self.fail(error, now, jitter),
             Outcome::NotStored(error) => self.not_stored(error, now, jitter),
             Outcome::SpoolFailed(text) => self.spool_failed(text, now, jitter),
-            Outcome::Taken(name, manifest) => {
-                self.take_up(name, manifest, now);
+            Outcome::Taken(id, entry) => {
+                self.take_up(id, entry, now);
                 vec![]
             }
             Outcome::NothingWaits => vec![],
             Outcome::Outranked => {
                 if let Some(delivery) = self.hand.take() {
-                    self.put_back(&delivery.name, PutBack::Unchanged);
+                    self.put_back(&delivery.id, PutBack::Unchanged);
                     self.pause(delivery);
                 }
                 vec![]
@@ -306,21 +307,22 @@ impl Uploader {
         }
     }
 
-    /// An item begins where its manifest says, or where it was paused.
-    fn take_up(&mut self, name: ItemName, manifest: Manifest, now: Duration) {
-        if self.passed_over.contains(name.kind()) {
+    /// An item begins where its entry says, or where it was paused.
+    fn take_up(&mut self, id: ItemId, entry: Entry, now: Duration) {
+        if self.passed_over.contains(id.kind) {
             // Nothing else was there: each kind has its turn again.
             self.passed_over = Kinds::default();
         }
-        let paused = self.paused.iter().position(|paused| paused.name == name);
+        let is_this = |paused: &Delivery| paused.id == id && paused.entry.name == entry.name;
+        let paused = self.paused.iter().position(is_this);
         if let Some(paused) = paused.and_then(|at| self.paused.remove(at)) {
             self.hand = Some(paused);
             return;
         }
-        let delivery = Delivery::new(name, manifest, &self.track_cluster);
+        let delivery = Delivery::new(id, entry, &self.track_cluster);
         // A row that the run before has just sent may still be on its way into the server's books.
         if delivery.stage == Stage::FindRows && now < self.started + ROW_SETTLE {
-            self.put_back(&delivery.name, PutBack::Later(self.started + ROW_SETTLE - now));
+            self.put_back(&delivery.id, PutBack::Later(self.started + ROW_SETTLE - now));
         } else {
             self.hand = Some(delivery);
         }
@@ -328,13 +330,13 @@ impl Uploader {
 
     fn rows_found(&mut self, rows: &[u64], now: Duration) {
         let Some(delivery) = &mut self.hand else { return };
-        self.complaints.done(delivery.name.kind(), meaning::Call::ListFiles);
+        self.complaints.done(delivery.id.kind, meaning::Call::ListFiles);
         self.passed_over = Kinds::default();
         delivery.found(rows);
         if delivery.stage == Stage::Upload && now < self.files.rest_until() {
-            let name = delivery.name.clone();
+            let id = delivery.id;
             self.hand = None;
-            self.put_back(&name, PutBack::Later(self.files.rest_until() - now));
+            self.put_back(&id, PutBack::Later(self.files.rest_until() - now));
         }
     }
 
@@ -350,7 +352,7 @@ impl Uploader {
             }
             return vec![];
         };
-        let (stage, kind) = (delivery.stage, delivery.name.kind());
+        let (stage, kind) = (delivery.stage, delivery.id.kind);
         let then = delivery.done();
         if let Some(call) = stage.call() {
             self.complaints.done(kind, call);
@@ -363,15 +365,15 @@ impl Uploader {
             _ => self.answered(),
         };
         if then != Then::GoOn
-            && let Some(Delivery { name, .. }) = self.hand.take()
+            && let Some(Delivery { id, .. }) = self.hand.take()
         {
-            self.complaints.forget(&name);
+            self.complaints.forget(&id);
             match then {
                 Then::Later(wait) => {
-                    self.put_back(&name, PutBack::Later(wait));
-                    events.extend(self.sent.insert(name).then_some(Event::Delivered(kind)));
+                    self.put_back(&id, PutBack::Later(wait));
+                    events.extend(self.sent.insert(id).then_some(Event::Delivered(kind)));
                 }
-                Then::Over => events.extend((!self.sent.remove(&name)).then_some(Event::Delivered(kind))),
+                Then::Over => events.extend((!self.sent.remove(&id)).then_some(Event::Delivered(kind))),
                 Then::GoOn => {}
             }
         }
@@ -380,12 +382,12 @@ impl Uploader {
 
     /// What was pending is done.
     fn put_away(&mut self, action: Action, now: Duration) -> Vec<Event> {
-        let Action::PutBack(name, PutBack::Refused(answer)) = action else { return vec![] };
+        let Action::PutBack(id, PutBack::Refused(answer)) = action else { return vec![] };
         self.complaints.note_set_aside(&answer, now);
-        self.complaints.forget(&name);
+        self.complaints.forget(&id);
         let mut events = self.written();
-        self.sent.remove(&name);
-        events.push(Event::Refused(name.kind()));
+        self.sent.remove(&id);
+        events.push(Event::Refused(id.kind));
         events
     }
 

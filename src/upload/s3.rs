@@ -26,8 +26,8 @@ use super::proxy::proxy_for;
 use super::store::{FileStore, Probe, StoreError, Tried};
 use super::tls;
 use crate::config::S3Config;
+use crate::item::{Item, name};
 use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, S3_PART_BYTES, SLOWEST_UPLOAD_BYTES_PER_S};
-use crate::spool::{Item, name};
 
 /// A bucket.
 pub struct S3 {

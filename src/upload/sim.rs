@@ -1,4 +1,4 @@
-//! The uploader against servers that fail by item, by call, by kind, for a while: in simulated time, over a real backlog.
+//! The uploader against servers that fail by item, by call, by kind, for a while: in simulated time, over the real queue.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::meaning::Call;
 use super::*;
-use crate::spool::{Backlog, Item, Kind, Placed, Recorded, Step, Wall};
+use crate::item::{Dated, Item, Kind};
+use crate::spool::queue::{Queue, Waiting};
 
 /// How a server fails.
 #[derive(Debug, Clone, Copy)]
@@ -64,13 +65,19 @@ struct Sim {
     rules: Vec<Rule>,
     now: Duration,
     uploader: Uploader,
-    backlog: Backlog,
-    manifests: BTreeMap<ItemName, (usize, Manifest)>,
+    queue: Queue,
+    failures: BTreeMap<ItemId, u32>,
+    entries: BTreeMap<ItemId, (usize, Entry)>,
     /// When each row is there, and its number.
-    rows: BTreeMap<ItemName, Vec<(Duration, u64)>>,
-    refused: BTreeSet<ItemName>,
-    delivered: BTreeMap<ItemName, Duration>,
+    rows: BTreeMap<ItemId, Vec<(Duration, u64)>>,
+    refused: BTreeSet<ItemId>,
+    delivered: BTreeMap<ItemId, Duration>,
     actions: u64,
+}
+
+fn waiting(id: ItemId, entry: &Entry) -> Waiting {
+    let (start_us, end_us) = (entry.item.start().as_microsecond(), entry.item.end().as_microsecond());
+    Waiting { id, at_us: start_us, length_us: end_us - start_us, bytes: entry.media_bytes(), step: entry.step }
 }
 
 impl Sim {
@@ -80,8 +87,9 @@ impl Sim {
             rules,
             now: Duration::ZERO,
             uploader,
-            backlog: Backlog::default(),
-            manifests: BTreeMap::new(),
+            queue: Queue::default(),
+            failures: BTreeMap::new(),
+            entries: BTreeMap::new(),
             rows: BTreeMap::new(),
             refused: BTreeSet::new(),
             delivered: BTreeMap::new(),
@@ -90,8 +98,8 @@ impl Sim {
     }
 
     /// Somebody speaks, a clip ends or a picture is taken, now.
-    fn record(&mut self, kind: Kind) -> ItemName {
-        let number = self.manifests.len();
+    fn record(&mut self, kind: Kind) -> ItemId {
+        let number = self.entries.len();
         let at = |later_us: i64| {
             let us = 1_800_000_000_000_000 + self.now.as_micros() as i64 + number as i64 + later_us;
             jiff::Timestamp::from_microsecond(us).expect("in range")
@@ -104,28 +112,25 @@ impl Sim {
             Kind::Clip => Item::Clip { uid, start: at(-2_000_000), end: at(0) },
             Kind::Picture => Item::Picture { uid, taken: at(0) },
         };
-        let at_us = item.start().as_microsecond();
-        let recorded = Recorded { boot: Uuid::nil(), uptime_us: 0 };
-        let manifest =
-            Manifest { item, media_bytes: 1, recorded, wall: Wall::Known, step: Step::Recorded, row_unclear: false };
-        let name = ItemName::of(&manifest);
-        self.backlog.add_new(name.clone(), Placed { at_us, is_settled: true });
-        self.manifests.insert(name.clone(), (number, manifest));
-        name
+        let entry = Entry::new(Dated::known(item), 1, None);
+        let id = ItemId { kind, row: number as i64 };
+        self.queue.add_new(waiting(id, &entry));
+        self.entries.insert(id, (number, entry));
+        id
     }
 
-    fn failure(&self, name: &ItemName, call: Call) -> Option<How> {
-        let number = self.manifests[name].0;
-        self.rules.iter().find(|rule| rule.hits(number, name.kind(), call, self.now)).map(|rule| rule.how)
+    fn failure(&self, id: &ItemId, call: Call) -> Option<How> {
+        let number = self.entries[id].0;
+        self.rules.iter().find(|rule| rule.hits(number, id.kind, call, self.now)).map(|rule| rule.how)
     }
 
     /// Whether nothing hinders it any more.
-    fn is_free(&self, name: &ItemName) -> bool {
+    fn is_free(&self, id: &ItemId) -> bool {
         let calls = [Call::UploadFile, Call::ListFiles, Call::PostRow, Call::PostTask, Call::DeleteRow];
-        calls.into_iter().all(|call| self.failure(name, call).is_none())
+        calls.into_iter().all(|call| self.failure(id, call).is_none())
     }
 
-    fn fail(&mut self, how: How, name: Option<&ItemName>, stage: Option<Stage>) -> Outcome {
+    fn fail(&mut self, how: How, id: Option<&ItemId>, stage: Option<Stage>) -> Outcome {
         Outcome::Failed(match how {
             How::Unreachable => ApiError::Unreachable("no route".into()),
             How::ServerError => ApiError::Unclear("500".into()),
@@ -140,8 +145,8 @@ impl Sim {
                 ApiError::Unclear("no answer in time".into())
             }
             How::ActsLate(later_s) => {
-                if let (Some(name), Some(Stage::PostRow)) = (name, stage) {
-                    self.add_row(name, self.now + Duration::from_secs(later_s));
+                if let (Some(id), Some(Stage::PostRow)) = (id, stage) {
+                    self.add_row(id, self.now + Duration::from_secs(later_s));
                 }
                 self.now += Duration::from_secs(later_s.min(30));
                 if later_s >= 30 { ApiError::Unclear("no answer".into()) } else { ApiError::BrokenOff("reset".into()) }
@@ -149,73 +154,73 @@ impl Sim {
         })
     }
 
-    fn add_row(&mut self, name: &ItemName, at: Duration) {
-        let id = self.rows.values().map(|rows| rows.len() as u64).sum::<u64>() + self.actions * 1_000;
-        self.rows.entry(name.clone()).or_default().push((at, id));
+    fn add_row(&mut self, id: &ItemId, at: Duration) {
+        let row = self.rows.values().map(|rows| rows.len() as u64).sum::<u64>() + self.actions * 1_000;
+        self.rows.entry(*id).or_default().push((at, row));
     }
 
-    fn rows_now(&self, name: &ItemName) -> Vec<u64> {
-        let rows = self.rows.get(name).into_iter().flatten();
-        rows.filter(|(at, _)| *at <= self.now).map(|(_, id)| *id).collect()
+    fn rows_now(&self, id: &ItemId) -> Vec<u64> {
+        let rows = self.rows.get(id).into_iter().flatten();
+        rows.filter(|(at, _)| *at <= self.now).map(|(_, row)| *row).collect()
     }
 
-    fn deliver(&mut self, name: ItemName, manifest: Manifest, stage: Stage) -> Outcome {
+    fn deliver(&mut self, id: ItemId, entry: Entry, stage: Stage) -> Outcome {
         self.now += Duration::from_millis(20);
         if let Some(call) = stage.call()
-            && let Some(how) = self.failure(&name, call)
+            && let Some(how) = self.failure(&id, call)
         {
-            return self.fail(how, Some(&name), Some(stage));
+            return self.fail(how, Some(&id), Some(stage));
         }
         match stage {
             Stage::Upload | Stage::PostTask => {}
-            Stage::PostRow => self.add_row(&name, self.now),
-            Stage::FindRows => return Outcome::RowsFound(self.rows_now(&name)),
-            Stage::DeleteRow(id) => {
-                self.rows.get_mut(&name).expect("it has rows").retain(|(_, row)| *row != id);
+            Stage::PostRow => self.add_row(&id, self.now),
+            Stage::FindRows => return Outcome::RowsFound(self.rows_now(&id)),
+            Stage::DeleteRow(surplus) => {
+                self.rows.get_mut(&id).expect("it has rows").retain(|(_, row)| *row != surplus);
             }
             Stage::Record => {
-                self.backlog.note_file_in_place(&name, false);
-                self.manifests.get_mut(&name).expect("it was recorded").1 = manifest;
+                self.queue.note_file_in_place(&id, false);
+                self.entries.get_mut(&id).expect("it was recorded").1 = entry;
             }
             Stage::Finish => {
-                self.backlog.finish(&name);
-                self.delivered.insert(name, self.now);
+                self.queue.finish(&id);
+                self.delivered.insert(id, self.now);
             }
         }
         Outcome::Done
     }
 
     fn take(&mut self, want: Want, until: Duration) -> Outcome {
-        if let Some(name) = self.backlog.take(self.now, want) {
-            return Outcome::Taken(name.clone(), self.manifests[&name].1.clone());
+        if let Some(id) = self.queue.take(self.now, want) {
+            return Outcome::Taken(id, self.entries[&id].1.clone());
         }
-        let due = self.backlog.next_due().unwrap_or(until).min(self.now + Duration::from_secs(1));
+        let due = self.queue.next_due().unwrap_or(until).min(self.now + Duration::from_secs(1));
         self.now = due.clamp(self.now + Duration::from_millis(1), until.max(self.now + Duration::from_millis(1)));
         Outcome::NothingWaits
     }
 
-    fn put_back(&mut self, name: &ItemName, how: PutBack) -> Outcome {
+    fn put_back(&mut self, id: &ItemId, how: PutBack) -> Outcome {
         let now = self.now;
         match how {
-            PutBack::Unchanged => self.backlog.hand_back(name),
+            PutBack::Unchanged => self.queue.hand_back(id),
             PutBack::Alone(least) => {
-                self.backlog.defer(name, |failures| now + backoff::alone(failures, 0.5).max(least))
+                let failures = self.failures.entry(*id).or_default();
+                *failures += 1;
+                self.queue.delay(id, now + backoff::alone(*failures, 0.5).max(least));
             }
-            PutBack::Later(wait) => self.backlog.delay(name, now + wait),
+            PutBack::Later(wait) => self.queue.delay(id, now + wait),
             PutBack::Refused(_) => {
-                self.backlog.refuse(name);
-                self.refused.insert(name.clone());
+                self.queue.finish(id);
+                self.refused.insert(*id);
             }
         }
         Outcome::Done
     }
 
-    fn take_back(&mut self, names: Vec<ItemName>) -> Outcome {
-        for name in names {
-            self.refused.remove(&name);
-            self.backlog.take_refused(&name);
-            let at_us = self.manifests[&name].1.item.start().as_microsecond();
-            self.backlog.learn_old(name, Placed { at_us, is_settled: true });
+    fn take_back(&mut self, ids: Vec<ItemId>) -> Outcome {
+        for id in ids {
+            self.refused.remove(&id);
+            self.queue.add(waiting(id, &self.entries[&id].1));
         }
         Outcome::Done
     }
@@ -244,14 +249,14 @@ impl Sim {
                 Action::Register => self.ask(Call::Register, Outcome::Done),
                 Action::AskStorageSolution => self.ask(Call::StorageSolution, Outcome::Solution(StorageSolution::Api)),
                 Action::Take(want) => self.take(want, until),
-                Action::PutBack(name, how) => self.put_back(&name, how),
-                Action::TakeBack(names) => self.take_back(names),
-                Action::Deliver(name, _, stage)
-                    if stage.call().is_some() && self.backlog.is_outranked(&name, self.uploader.want(self.now)) =>
+                Action::PutBack(id, how) => self.put_back(&id, how),
+                Action::TakeBack(ids) => self.take_back(ids),
+                Action::Deliver(id, _, stage)
+                    if stage.call().is_some() && self.queue.is_outranked(&id, self.uploader.want(self.now)) =>
                 {
                     Outcome::Outranked
                 }
-                Action::Deliver(name, manifest, stage) => self.deliver(name, manifest, stage),
+                Action::Deliver(id, entry, stage) => self.deliver(id, entry, stage),
             };
             self.uploader.on(outcome, self.now, 0.5);
         }
@@ -299,12 +304,12 @@ proptest! {
         }
         // What fails for a while has failed by then; and what it has put off is asked for again within an hour.
         sim.run(sim.now + Duration::from_secs(4 * 3_600));
-        let left = sim.manifests.keys().filter(|name| !sim.delivered.contains_key(*name) && !sim.refused.contains(*name));
-        let stuck: Vec<_> = left.filter(|name| sim.is_free(name)).map(ToString::to_string).collect();
+        let left = sim.entries.keys().filter(|id| !sim.delivered.contains_key(*id) && !sim.refused.contains(*id));
+        let stuck: Vec<_> = left.filter(|id| sim.is_free(id)).map(ToString::to_string).collect();
         prop_assert!(stuck.is_empty(), "nothing hinders {stuck:?}, and they wait");
         prop_assert!(sim.actions < 200_000, "{} actions: a busy loop", sim.actions);
-        for name in sim.delivered.keys().filter(|name| name.kind() != Kind::Picture && sim.is_free(name)) {
-            prop_assert_eq!(sim.rows_now(name).len(), 1, "rows of {}", name);
+        for id in sim.delivered.keys().filter(|id| id.kind != Kind::Picture && sim.is_free(id)) {
+            prop_assert_eq!(sim.rows_now(id).len(), 1, "rows of {}", id);
         }
     }
 }

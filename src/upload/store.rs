@@ -9,7 +9,7 @@ use super::s3::S3;
 use super::volume::Volume;
 use super::{ApiError, StorageSolution};
 use crate::config::StorageConfig;
-use crate::spool::Item;
+use crate::item::Item;
 
 /// Puts finished files where the server finds them.
 pub trait FileStore: Send + Sync {

@@ -1,17 +1,17 @@
 use uuid::Uuid;
 
 use super::*;
+use crate::item::{Dated, Item, Kind, Step};
 use crate::limits::{OUTAGE_WAIT, ROW_LATE};
-use crate::spool::{Item, Kind, Recorded, Step, Wall};
 
 pub(super) const NOW: Duration = Duration::from_secs(1000);
 
-pub(super) fn manifest(kind: Kind, step: Step) -> (ItemName, Manifest) {
+pub(super) fn entry(kind: Kind, step: Step) -> (ItemId, Entry) {
     numbered(kind, step, 0)
 }
 
 /// Another one each second.
-pub(super) fn numbered(kind: Kind, step: Step, number: i64) -> (ItemName, Manifest) {
+pub(super) fn numbered(kind: Kind, step: Step, number: i64) -> (ItemId, Entry) {
     let start: jiff::Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
     let start = start + jiff::SignedDuration::from_secs(number);
     let (uid, end) = (Uuid::nil(), start + jiff::SignedDuration::from_secs(2));
@@ -20,9 +20,8 @@ pub(super) fn numbered(kind: Kind, step: Step, number: i64) -> (ItemName, Manife
         Kind::Clip => Item::Clip { uid, start, end },
         Kind::Picture => Item::Picture { uid, taken: start },
     };
-    let recorded = Recorded { boot: Uuid::nil(), uptime_us: 0 };
-    let manifest = Manifest { item, media_bytes: 1, recorded, wall: Wall::Known, step, row_unclear: false };
-    (ItemName::of(&manifest), manifest)
+    let entry = Entry { step, ..Entry::new(Dated::known(item), 1, None) };
+    (ItemId { kind, row: number }, entry)
 }
 
 /// An uploader that has registered, long after its start.
@@ -52,8 +51,8 @@ fn no_bucket() -> Outcome {
 }
 
 pub(super) fn take(uploader: &mut Uploader, kind: Kind, step: Step) {
-    let (name, manifest) = manifest(kind, step);
-    uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
+    let (id, entry) = entry(kind, step);
+    uploader.on(Outcome::Taken(id, entry), NOW, 0.0);
 }
 
 /// Lets every stage succeed, with these rows found; gives the stages and the events.
@@ -102,13 +101,13 @@ fn a_clip_has_a_row_and_a_picture_is_only_a_file() {
 fn an_utterance_whose_cluster_was_corrected_gets_another_row_before_its_task() {
     use Stage::{DeleteRow, FindRows, PostRow, PostTask, Record};
     let mut uploader = ready();
-    let (name, mut manifest) = manifest(Kind::Utterance, Step::RowPosted);
-    let cluster = |manifest: &mut Manifest, cluster: &str| {
-        let Item::Utterance { track_id, .. } = &mut manifest.item else { panic!("an utterance") };
+    let (id, mut entry) = entry(Kind::Utterance, Step::RowPosted);
+    let cluster = |entry: &mut Entry, cluster: &str| {
+        let Item::Utterance { track_id, .. } = &mut entry.item else { panic!("an utterance") };
         *track_id = format!("T-{cluster}-00");
     };
-    cluster(&mut manifest, "WRONG");
-    uploader.on(Outcome::Taken(name.clone(), manifest.clone()), NOW, 0.0);
+    cluster(&mut entry, "WRONG");
+    uploader.on(Outcome::Taken(id, entry.clone()), NOW, 0.0);
     let mut done = Vec::new();
     while let Action::Deliver(_, now, stage) = uploader.next(NOW) {
         done.push(stage);
@@ -122,8 +121,8 @@ fn an_utterance_whose_cluster_was_corrected_gets_another_row_before_its_task() {
     assert_eq!(put_back(&mut uploader), PutBack::Later(ROW_LATE));
 
     // The row that is there is the right one.
-    cluster(&mut manifest, "C");
-    uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
+    cluster(&mut entry, "C");
+    uploader.on(Outcome::Taken(id, entry), NOW, 0.0);
     assert_eq!(deliver(&mut uploader, &[]).0, [PostTask, Stage::Finish]);
 }
 
@@ -157,9 +156,9 @@ fn put_back(uploader: &mut Uploader) -> PutBack {
 fn of_several_rows_all_but_the_first_are_deleted_before_the_task_and_once_more_later() {
     let mut uploader = ready();
     for step in [Step::RowPosted, Step::Sent] {
-        let (name, mut manifest) = manifest(Kind::Utterance, step);
-        manifest.row_unclear = true;
-        uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
+        let (id, mut entry) = entry(Kind::Utterance, step);
+        entry.row_unclear = true;
+        uploader.on(Outcome::Taken(id, entry), NOW, 0.0);
         let stages = deliver(&mut uploader, &[3, 5, 9]).0;
         let expected = match step {
             Step::Sent => vec![Stage::FindRows, Stage::DeleteRow(9), Stage::DeleteRow(5), Stage::Finish],
@@ -218,13 +217,13 @@ fn after_three_different_items_in_a_row_the_way_rests_and_another_kind_is_tried(
     for error in [server_error(), ApiError::Doubtful("403 with an HTML page".into())] {
         let mut uploader = ready();
         for number in [0, 0, 1, 1] {
-            let (name, manifest) = numbered(Kind::Utterance, Step::Recorded, number);
-            uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
+            let (id, entry) = numbered(Kind::Utterance, Step::Recorded, number);
+            uploader.on(Outcome::Taken(id, entry), NOW, 0.0);
             assert_eq!(fail(&mut uploader, error.clone()), (PutBack::Alone(ROW_SETTLE), vec![]));
             assert_eq!(uploader.next(NOW), Action::Take(Want::Any), "the others go on");
         }
-        let (name, manifest) = numbered(Kind::Utterance, Step::Recorded, 2);
-        uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
+        let (id, entry) = numbered(Kind::Utterance, Step::Recorded, 2);
+        uploader.on(Outcome::Taken(id, entry), NOW, 0.0);
         assert_eq!(faults(&fail(&mut uploader, error).1), [Part::Api]);
         let Action::RestUntil(until) = uploader.next(NOW) else { panic!("it must rest") };
         let mut speech = Kinds::default();
@@ -243,8 +242,8 @@ fn while_several_kinds_fail_no_item_is_to_blame() {
     let kinds = [Kind::Utterance, Kind::Clip, Kind::Picture, Kind::Utterance];
     let waits: Vec<_> = (0..4)
         .map(|number| {
-            let (name, manifest) = numbered(kinds[number as usize], Step::Recorded, number);
-            uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
+            let (id, entry) = numbered(kinds[number as usize], Step::Recorded, number);
+            uploader.on(Outcome::Taken(id, entry), NOW, 0.0);
             fail(&mut uploader, server_error()).0
         })
         .collect();
@@ -257,8 +256,8 @@ fn a_refused_item_is_set_aside_and_three_in_a_row_are_the_servers_fault() {
     let mut uploader = ready();
     let refused = || ApiError::Refused { status: 400, answer: "no".into() };
     let mut refuse = |number, with_file: bool| {
-        let (name, manifest) = numbered(Kind::Clip, Step::Recorded, number);
-        uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
+        let (id, entry) = numbered(Kind::Clip, Step::Recorded, number);
+        uploader.on(Outcome::Taken(id, entry), NOW, 0.0);
         if with_file {
             uploader.on(Outcome::Done, NOW, 0.0);
             uploader.on(Outcome::Done, NOW, 0.0);
@@ -279,7 +278,7 @@ fn a_refused_item_is_set_aside_and_three_in_a_row_are_the_servers_fault() {
     let (how, events, pending) = refuse(2, true);
     assert_eq!(how, PutBack::Alone(ROW_SETTLE));
     assert_eq!(faults(&events), [Part::Recordings], "every row of a clip is refused, though files are taken");
-    assert!(matches!(pending, Action::TakeBack(names) if names.len() == 2));
+    assert!(matches!(pending, Action::TakeBack(ids) if ids.len() == 2));
     let (_, events, _) = refuse(3, true);
     assert_eq!(faults(&events), []);
     let parts: Vec<_> = (4..7).flat_map(|number| faults(&refuse(number, false).1)).collect();
@@ -386,8 +385,8 @@ fn a_server_that_asks_to_be_left_alone_is_and_that_is_told_once() {
     let mut now = NOW;
     let mut told = Vec::new();
     for wait_s in [120, 60, 30] {
-        let (name, manifest) = manifest(Kind::Clip, Step::Recorded);
-        uploader.on(Outcome::Taken(name, manifest), now, 0.0);
+        let (id, entry) = entry(Kind::Clip, Step::Recorded);
+        uploader.on(Outcome::Taken(id, entry), now, 0.0);
         let busy = ApiError::Busy("it answered 429".into(), Duration::from_secs(wait_s));
         told.extend(uploader.on(Outcome::Failed(busy), now, 1.0));
         put_back(&mut uploader);
@@ -468,9 +467,9 @@ fn an_item_that_is_checked_for_a_second_row_counts_as_delivered_once() {
 fn an_utterance_whose_row_is_gone_gets_one_before_its_task_and_only_one() {
     use Stage::{FindRows, PostRow, PostTask, Record};
     let mut uploader = ready();
-    let (name, mut manifest) = manifest(Kind::Utterance, Step::RowPosted);
-    manifest.row_unclear = true;
-    uploader.on(Outcome::Taken(name, manifest), NOW, 0.0);
+    let (id, mut entry) = entry(Kind::Utterance, Step::RowPosted);
+    entry.row_unclear = true;
+    uploader.on(Outcome::Taken(id, entry), NOW, 0.0);
     // The list stays empty, as that of a server whose clock is wrong.
     assert_eq!(deliver(&mut uploader, &[]).0, [FindRows, PostRow, Record, FindRows, PostTask, Record]);
 }

@@ -2,7 +2,7 @@
 
 use super::tests::{NOW, fail, faults, numbered, ready, take};
 use super::*;
-use crate::spool::{Kind, Step};
+use crate::item::{Kind, Step};
 
 #[test]
 fn a_refused_token_is_tried_at_once_and_then_stops_delivery_for_a_minute() {
@@ -40,8 +40,8 @@ fn a_token_that_may_register_and_not_write_is_told_and_rested_for_after_three_it
                 _ => told.extend(faults(&uploader.on(Outcome::Done, now, 0.0))),
             }
         }
-        let (name, manifest) = numbered(Kind::Picture, Step::Recorded, number);
-        uploader.on(Outcome::Taken(name, manifest), now, 0.0);
+        let (id, entry) = numbered(Kind::Picture, Step::Recorded, number);
+        uploader.on(Outcome::Taken(id, entry), now, 0.0);
         told.extend(faults(&uploader.on(Outcome::Failed(refused()), now, 1.0)));
         requests += 1;
         if now > NOW + Duration::from_secs(600) {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::store::{FileStore, Probe, StoreError, Tried};
 use crate::durable;
-use crate::spool::{Item, name};
+use crate::item::{Item, name};
 
 /// The mark of a share.
 pub const MARK: &str = ".listener-volume";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use jiff::Timestamp;
-use listener::spool::{Item, name};
+use listener::item::{Item, name};
 use reqwest::Method;
 use reqwest::blocking::{Client, Response};
 use reqwest::redirect::Policy;

@@ -43,7 +43,7 @@ pub fn into_a_bucket(items: Items) {
     let data_dir = tempdir().expect("a folder");
     let (to_api, to_s3) = (Proxy::http(&api.address, 5, seed()), Proxy::http(&moto.address, 5, seed()));
     let spool = spool::filled(data_dir.path(), items);
-    let expected = s3::expected_keys(&spool, data_dir.path());
+    let expected = s3::expected_keys(&spool);
     let config = spool::config(&to_api.url(), &s3::section(&to_s3.url(), "homes"));
     spool::deliver(&spool, &config, data_dir.path(), |_| false);
     assert_eq!(moto.keys("homes"), expected);

@@ -1,6 +1,6 @@
 //! A row whose answer never came, and that comes late: there is one in the end.
 
-use listener::spool::Kind;
+use listener::item::Kind;
 use serde_json::Value;
 use tempfile::tempdir;
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use listener::spool::{Dated, Item, Spool, name};
+use listener::item::{Item, name};
+use listener::spool::Outbox;
 use tempfile::tempdir;
 
 use crate::api::DemoApi;
@@ -94,8 +94,8 @@ pub fn section(endpoint: &str, bucket: &str) -> String {
 }
 
 /// The keys that these items have.
-pub fn expected_keys(spool: &Spool, data_dir: &Path) -> BTreeSet<String> {
-    spool::items(spool, data_dir).iter().map(name::api_path).collect()
+pub fn expected_keys(spool: &Outbox) -> BTreeSet<String> {
+    spool::items(spool).iter().map(name::api_path).collect()
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn files_go_into_the_bucket_whole_and_rows_to_the_api() {
     let data_dir = tempdir().expect("a folder");
     let items = Items { utterances: 3, clips: 2, pictures: 5 };
     let spool = spool::filled(data_dir.path(), items);
-    let expected = expected_keys(&spool, data_dir.path());
+    let expected = expected_keys(&spool);
     let config = spool::config(&api.address, &section(&moto.address, "homes"));
     assert_eq!(spool::deliver(&spool, &config, data_dir.path(), |_| false), []);
     assert_eq!(moto.keys("homes"), expected);
@@ -118,13 +118,12 @@ fn files_go_into_the_bucket_whole_and_rows_to_the_api() {
 fn a_long_file_goes_in_checksummed_parts() {
     let (api, moto) = (DemoApi::start(&["--storage_solution", "s3"]), Moto::start("homes"));
     let data_dir = tempdir().expect("a folder");
-    let (spool, _) = Spool::open(&data_dir.path().join("spool")).expect("it opens");
     let start = spool::beginning();
     let item = Item::Clip { uid: UID, start, end: start + jiff::SignedDuration::from_secs(20) };
     let content: Vec<u8> = (0..20_000_000u32).map(|n| (n ^ (n >> 9)) as u8).collect();
-    spool.admit_bytes(Dated::known(item.clone()), &content).expect("kept");
+    let spool = spool::of(data_dir.path(), [(item.clone(), content.clone())]);
     let config = spool::config(&api.address, &section(&moto.address, "homes"));
-    assert_eq!(spool::deliver(&spool.into(), &config, data_dir.path(), |_| false), []);
+    assert_eq!(spool::deliver(&spool, &config, data_dir.path(), |_| false), []);
     let answer = moto.get(&format!("homes/{}", name::api_path(&item)));
     let etag = answer.headers()["etag"].to_str().expect("text").to_owned();
     assert!(etag.ends_with("-3\""), "20 MB are three parts: {etag}");
@@ -150,7 +149,7 @@ fn a_bucket_that_is_not_there_or_refuses_is_said() {
         let told = spool::deliver(&spool, &config, data_dir.path(), |told| !told.is_empty());
         assert!(told[0].text.contains(expected) && !told[0].text.contains("a-secret"), "{told:?}");
     }
-    assert_eq!(spool.waiting(listener::spool::Kind::Utterance), 1);
+    assert_eq!(spool.waiting(listener::item::Kind::Utterance), 1);
 }
 
 /// What S3 answers is from its documentation (Amazon S3 API Reference, "Redirects" and "List of error codes"): moto does neither.

@@ -11,7 +11,10 @@ use listener::clock::{Clock, SystemClock};
 use listener::config::{Config, RawConfig};
 use listener::device_id::DeviceId;
 use listener::event::{Event, Fault};
-use listener::spool::{Dated, Item, ItemName, Kind, Spool};
+use listener::item::name::data_path;
+use listener::item::{Dated, Item, Kind};
+use listener::spool::queue::Want;
+use listener::spool::{Intake, Outbox};
 use listener::upload::http::ApiClient;
 use listener::upload::store::Stores;
 use listener::upload::worker::Worker;
@@ -41,13 +44,12 @@ pub fn beginning() -> Timestamp {
 }
 
 /// A spool with these items; the content of each file is its path.
-pub fn filled(dir: &Path, items: Items) -> Arc<Spool> {
+pub fn filled(dir: &Path, items: Items) -> Arc<Outbox> {
     filled_for(dir, "CLUSTER_GPT_4O_ETE_CONVERSATION", items)
 }
 
 /// The same for another chain of models.
-pub fn filled_for(dir: &Path, cluster: &str, items: Items) -> Arc<Spool> {
-    let (spool, _) = Spool::open(&dir.join("spool")).expect("it opens");
+pub fn filled_for(dir: &Path, cluster: &str, items: Items) -> Arc<Outbox> {
     let beginning = beginning();
     let at = |second: u32| beginning + SignedDuration::from_secs(second.into());
     let all = (0..items.utterances)
@@ -60,19 +62,26 @@ pub fn filled_for(dir: &Path, cluster: &str, items: Items) -> Arc<Spool> {
         })
         .chain((0..items.clips).map(|n| Item::Clip { uid: UID, start: at(n * 20), end: at(n * 20 + 20) }))
         .chain((0..items.pictures).map(|n| Item::Picture { uid: UID, taken: at(n) }));
-    for item in all {
-        let content = listener::spool::name::data_path(&item);
-        spool.admit_bytes(Dated::known(item), content.as_bytes()).expect("it is kept");
-    }
-    Arc::new(spool)
+    of(dir, all.map(|item| (item.clone(), data_path(&item).into_bytes())))
 }
 
-/// What is in a spool.
-pub fn items(spool: &Spool, data_dir: &Path) -> Vec<Item> {
-    let items = std::fs::read_dir(data_dir.join("spool/items")).expect("readable");
-    let names = items.map(|item| item.expect("readable").file_name().to_string_lossy().into_owned());
-    let names = names.filter_map(|name| ItemName::parse(name.strip_suffix(".json")?));
-    names.map(|name| spool.load(&name).expect("it is whole").item).collect()
+/// A spool with these items and their files' contents.
+pub fn of(dir: &Path, items: impl IntoIterator<Item = (Item, Vec<u8>)>) -> Arc<Outbox> {
+    let (intake, _) = Intake::open(&dir.join("spool"), None).expect("it opens");
+    for (item, content) in items {
+        intake.admit_bytes(Dated::known(item), &content).expect("it is kept");
+    }
+    drop(intake);
+    Arc::new(Outbox::open(&dir.join("spool"), None).expect("it opens"))
+}
+
+/// What waits.
+pub fn items(spool: &Outbox) -> Vec<Item> {
+    let take = || spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("it can be read");
+    let ids: Vec<_> = std::iter::from_fn(take).collect();
+    let items = ids.iter().map(|id| spool.load(id).expect("it is whole").item).collect();
+    ids.iter().for_each(|id| spool.hand_back(id));
+    items
 }
 
 /// A configuration for this API, with more lines.
@@ -87,18 +96,18 @@ pub fn config_of(home_id: u32, token: &str, api: &str, more: &str) -> Config {
 }
 
 /// Delivers until nothing waits or this has been told; gives the faults that were told on the way.
-pub fn deliver(spool: &Arc<Spool>, config: &Config, data_dir: &Path, enough: impl Fn(&[Fault]) -> bool) -> Vec<Fault> {
+pub fn deliver(spool: &Arc<Outbox>, config: &Config, data_dir: &Path, enough: impl Fn(&[Fault]) -> bool) -> Vec<Fault> {
     deliver_by(&HurriedClock::default(), spool, config, data_dir, enough)
 }
 
 /// The same with time that goes by evenly, twenty times as fast as it does: for servers that are late.
-pub fn deliver_evenly(spool: &Arc<Spool>, config: &Config, data_dir: &Path) -> Vec<Fault> {
+pub fn deliver_evenly(spool: &Arc<Outbox>, config: &Config, data_dir: &Path) -> Vec<Fault> {
     deliver_by(&FastClock(Instant::now()), spool, config, data_dir, |_| false)
 }
 
 fn deliver_by(
     clock: &(dyn Clock + Sync),
-    spool: &Arc<Spool>,
+    spool: &Arc<Outbox>,
     config: &Config,
     data_dir: &Path,
     enough: impl Fn(&[Fault]) -> bool,
@@ -116,7 +125,7 @@ fn deliver_by(
     };
     thread::scope(|scope| {
         let track_cluster = &config.api.track_cluster;
-        let worker = Worker { spool, api: &api, track_cluster, clock, stop: &stop, tell: &tell };
+        let worker = Worker { outbox: spool, api: &api, track_cluster, clock, stop: &stop, tell: &tell };
         let worker = scope.spawn(move || worker.run(&mut stores));
         let left = || [Kind::Utterance, Kind::Clip, Kind::Picture].map(|kind| spool.waiting(kind));
         let (mut before, mut moved) = (left(), Instant::now());

@@ -31,6 +31,6 @@ fn a_place_that_is_not_known_is_said_and_all_is_kept() {
     let config = spool::config(&api.address, "");
     let told = spool::deliver(&spool, &config, data_dir.path(), |told| !told.is_empty());
     assert!(told[0].text.contains("\"tape\"") && told[0].text.contains("not known"), "{told:?}");
-    assert_eq!(spool.waiting(listener::spool::Kind::Utterance), 1);
+    assert_eq!(spool.waiting(listener::item::Kind::Utterance), 1);
     assert_eq!(api.summary()["utterances"]["rows"], 0);
 }

@@ -6,7 +6,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use listener::spool::{Item, Spool, Want};
+use listener::item::Item;
+use listener::spool::queue::Want;
+use listener::spool::{Intake, Outbox};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -135,11 +137,13 @@ fn whatever_is_left_of_a_clip_opens_and_what_is_kept_of_it_plays() {
         let scratch = folder.path().join("scratch");
         fs::create_dir_all(&scratch).expect("a folder");
         fs::write(scratch.join(name), &damaged).expect("writable");
-        let (spool, found) = Spool::open(folder.path()).expect("it opens");
+        let (_, found) = Intake::open(folder.path(), None).expect("it opens");
+        let spool = Outbox::open(folder.path(), None).expect("it opens");
         assert_eq!(found.adopted + found.unfinished, 1, "seed {seed}, round {round}: {found:?}");
-        let Some(item) = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO) else { continue };
-        let manifest = spool.load(&item).expect("it is whole");
-        let Item::Clip { start, end, .. } = manifest.item else { panic!("{item} is no clip") };
+        let taken = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("it can be read");
+        let Some(item) = taken else { continue };
+        let entry = spool.load(&item).expect("it is whole");
+        let Item::Clip { start, end, .. } = entry.item else { panic!("{item} is no clip") };
         if round % 2 == 0 {
             let length_s = end.duration_since(start).as_secs_f64();
             assert_eq!(media::play(&spool.media(&item)) as f64, (length_s * RATE).round(), "seed {seed}: {length_s} s");

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use listener::spool::name::{self, Stamp};
-use listener::spool::{Item, ItemName, Kind};
+use listener::item::name::{self, Stamp};
+use listener::item::{Item, ItemName, Kind};
+use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -38,11 +39,13 @@ fn kill(mut listener: Child) {
     listener.wait().expect("it is gone");
 }
 
-/// The finished items in the spool: those with a manifest.
+/// The finished items in the spool: those with a row.
 fn finished(data_dir: &Path) -> BTreeSet<String> {
-    let Ok(items) = std::fs::read_dir(data_dir.join("spool/items")) else { return BTreeSet::new() };
-    let names = items.map(|item| item.expect("readable").file_name().to_string_lossy().into_owned());
-    names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect()
+    let ledger = Connection::open(data_dir.join("spool/spool.db")).expect("opens");
+    // The program may have been killed before it made one.
+    let Ok(mut statement) = ledger.prepare("SELECT file FROM waiting") else { return BTreeSet::new() };
+    let files = statement.query_map([], |row| row.get::<_, String>(0)).expect("readable");
+    files.map(|file| file.expect("text").rsplit_once('.').expect("an ending").0.to_owned()).collect()
 }
 
 /// The `field` of every row of a kind, with how often it is there.

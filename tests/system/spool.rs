@@ -1,11 +1,14 @@
 //! What waits can be looked at, and what was set aside put back, whether a listener is running or not.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+use listener::item::Kind;
+use listener::spool::queue::Want;
+use listener::spool::{Intake, Outbox};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::tempdir;
@@ -25,25 +28,13 @@ fn survey(data_dir: &Path) -> Value {
     serde_json::from_str(&printed).expect("JSON")
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("readable").path()).collect();
-    files.sort();
-    files
-}
-
-/// Moves a picture to where the API's refusals are.
+/// Sets a picture aside as if the API had refused it.
 fn set_aside_a_picture(data_dir: &Path) {
-    let [items, refused] = ["items", "refused"].map(|folder| data_dir.join("spool").join(folder));
-    let manifest = files(&items)
-        .into_iter()
-        .find(|file| file.to_string_lossy().contains("/picture_") && file.extension().is_some_and(|end| end == "json"))
-        .expect("pictures wait");
-    for file in [manifest.with_extension("jpg"), manifest.clone()] {
-        fs::rename(&file, refused.join(file.file_name().expect("a name"))).expect("moves");
-    }
-    let stem = manifest.file_stem().expect("a name").to_string_lossy().into_owned();
-    fs::write(refused.join(format!("{stem}.answer.txt")), "the API refused it (400): no").expect("writable");
+    let outbox = Outbox::open(&data_dir.join("spool"), None).expect("it opens");
+    let take = || outbox.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("it can be read");
+    let picture = std::iter::from_fn(take).find(|id| id.kind == Kind::Picture).expect("pictures wait");
+    outbox.load(&picture).expect("it is whole");
+    outbox.refuse(&picture, "the API refused it (400): no", jiff::Timestamp::now()).expect("writable");
 }
 
 #[test]
@@ -85,8 +76,8 @@ fn what_waits_and_what_was_refused_is_shown_and_put_back() {
     }
     assert_eq!(survey(data_dir.path())["refused"]["picture"]["items"], 1);
     let (is_well, printed) = spool(data_dir.path(), &["retry"]);
-    assert!(is_well && printed.contains("1 refused") && printed.contains("0 and 0 now"), "{printed}");
-    assert_eq!(files(&data_dir.path().join("spool/refused")), Vec::<PathBuf>::new());
+    assert!(is_well && printed.starts_with("1 items put back"), "{printed}");
+    assert_eq!(survey(data_dir.path())["refused"]["picture"], Value::Null);
     signal(&running, Signal::TERM);
     assert!(running.wait().expect("it ends").success());
 }
@@ -94,7 +85,7 @@ fn what_waits_and_what_was_refused_is_shown_and_put_back() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     let data_dir = tempdir().expect("a folder");
-    drop(listener::spool::Spool::open(&data_dir.path().join("spool")).expect("it opens"));
+    drop(Intake::open(&data_dir.path().join("spool"), None).expect("it opens"));
     for arguments in [&[][..], &["--json"]] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);

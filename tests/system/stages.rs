@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::tempdir;
@@ -92,16 +93,14 @@ fn what_was_refused_is_put_back_by_the_process_that_delivers() {
     eventually("there is a picture", || data_dir.path().join("spool/items").exists() && waiting(data_dir.path()) > 2);
     end(recording);
     let delivering = upload(&api, data_dir.path()).spawn().expect("it starts");
-    let [items, refused] = ["items", "refused"].map(|folder| data_dir.path().join("spool").join(folder));
-    let names = || std::fs::read_dir(&items).expect("a folder").map(|entry| entry.expect("readable").path());
-    let jpg = names().find(|path| path.extension().is_some_and(|end| end == "jpg")).expect("a picture");
     eventually("it is up", || data_dir.path().join("spool/lock-upload").exists());
-    for file in [jpg.clone(), jpg.with_extension("json")] {
-        std::fs::rename(&file, refused.join(file.file_name().expect("a name"))).expect("moves");
-    }
+    let ledger = Connection::open(data_dir.path().join("spool/spool.db")).expect("opens");
+    let refuse = "UPDATE item SET answer = 'no', refused_us = 1 WHERE id = (SELECT min(id) FROM item WHERE kind = 2)";
+    assert_eq!(ledger.execute(refuse, []).expect("writable"), 1);
+    let before = waiting(data_dir.path());
     let retried = bare("spool").args(["retry", "--data_dir"]).arg(data_dir.path()).output().expect("it runs");
     assert!(retried.status.success(), "{}", said(&retried));
-    assert!(jpg.exists() && jpg.with_extension("json").exists());
+    assert_eq!(waiting(data_dir.path()), before + 1);
     end(delivering);
 }
 

@@ -1,16 +1,9 @@
-use uuid::Uuid;
-
 use super::*;
-use crate::spool::{Item, Manifest, Recorded, Step, Wall};
 
 const NOW: Duration = Duration::from_secs(1000);
 
-fn clip(second: i64) -> ItemName {
-    let start = jiff::Timestamp::from_second(1_800_000_000 + second).expect("in range");
-    let item = Item::Clip { uid: Uuid::nil(), start, end: start };
-    let recorded = Recorded { boot: Uuid::nil(), uptime_us: 0 };
-    let (wall, step) = (Wall::Known, Step::Recorded);
-    ItemName::of(&Manifest { item, media_bytes: 1, recorded, wall, step, row_unclear: false })
+fn clip(second: i64) -> ItemId {
+    ItemId { kind: Kind::Clip, row: second }
 }
 
 fn fault(event: Option<Event>) -> String {

@@ -1,7 +1,7 @@
 //! What the uploader makes of a real Django REST framework: its words, its refusals, its rows that come late.
 
 use listener::event::Part;
-use listener::spool::Kind;
+use listener::item::Kind;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -25,7 +25,7 @@ fn a_real_django_takes_everything_once_in_every_language() {
         let mut items = Vec::new();
         for of_start in [Items { utterances: 0, clips: 0, pictures: 1 }, ITEMS] {
             let spool = spool::filled(data_dir.path(), of_start);
-            items = spool::items(&spool, data_dir.path());
+            items = spool::items(&spool);
             assert_eq!(spool::deliver(&spool, &config, data_dir.path(), |_| false), [], "{language}");
         }
         let form = [("home", "1"), ("mac_address", "02:00:00:00:00:01")];
@@ -45,7 +45,7 @@ fn a_bad_token_is_told_as_one_whether_the_server_answers_401_or_403() {
         assert_eq!(answer.status(), status);
         let items = Items { utterances: 4, clips: 2, pictures: 3 };
         let spool = spool::filled(data_dir.path(), items);
-        let all = spool::items(&spool, data_dir.path());
+        let all = spool::items(&spool);
         let config = spool::config_of(HOME, "another-token", &django.address, "");
         let told = spool::deliver(&spool, &config, data_dir.path(), |told| !told.is_empty());
         assert_eq!(told[0].part, Part::Token);
@@ -65,7 +65,7 @@ fn an_unknown_home_is_told_in_the_servers_language() {
     for (language, words) in [
         ("en", "Invalid pk \"2\" - object does not exist."),
         ("de", "Ungültiger pk \"2\" - Object existiert nicht."),
-        // Messages have one space for each run of the server's white space, no-break spaces too.
+        // The server's no-break spaces are told as spaces, as every run of white space is.
         ("fr", "Clé primaire « 2 » non valide - l'objet n'existe pas."),
     ] {
         let (django, data_dir) = (Django::start(&[("API_LANGUAGE", language)]), tempdir().expect("a folder"));
@@ -76,7 +76,7 @@ fn an_unknown_home_is_told_in_the_servers_language() {
         let text = format!("the API does not know this home: {words} Check home_id, or make the home there");
         assert_eq!(told[0].text, text);
         django::assert_once(&django, &[]);
-        assert_eq!(spool::items(&spool, data_dir.path()).len(), 3);
+        assert_eq!(spool::items(&spool).len(), 3);
     }
 }
 
@@ -84,7 +84,7 @@ fn an_unknown_home_is_told_in_the_servers_language() {
 fn rows_that_a_real_django_commits_late_are_one_each_in_the_end() {
     let (django, data_dir) = (Django::start(&[("API_LATE_EVERY", "3")]), tempdir().expect("a folder"));
     let spool = spool::filled(data_dir.path(), Items { utterances: 20, clips: 6, pictures: 3 });
-    let items = spool::items(&spool, data_dir.path());
+    let items = spool::items(&spool);
     // Two minutes of this clock are six seconds.
     spool::deliver_evenly(&spool, &spool::config(&django.address, ""), data_dir.path());
     django::assert_once(&django, &items);

@@ -9,7 +9,7 @@ LIC_FILES_CHKSUM = "\
     file://src/segment/voice/LICENSE-silero-vad;md5=475d6abdf4b0304512f6d01b55906b6c \
 "
 
-DEPENDS = "alsa-lib clang-native gstreamer1.0 gstreamer1.0-plugins-base udev"
+DEPENDS = "alsa-lib clang-native gstreamer1.0 gstreamer1.0-plugins-base sqlite3 udev"
 
 inherit cargo cargo_lock_crates pkgconfig systemd useradd
 

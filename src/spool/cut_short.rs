@@ -1,4 +1,4 @@
-//! What was being recorded when the power went (durability rule 3): a clip, and what was being said.
+//! What was being recorded when the power went: a clip, and what was being said.
 
 #![expect(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
 
@@ -8,79 +8,111 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
 
-use super::open::each_file;
-use super::{Doing, Spool, SpoolError};
+use super::error::Doing;
+use super::files::each_file;
+use super::intake::{Intake, Room};
+use super::ledger::clocks::UNKNOWN_BOOT;
+use super::ledger::items::NewRow;
+use super::{SpoolError, adopt};
 use crate::clock::signed;
 use crate::durable;
+use crate::item::{Dated, Entry, Item, Recorded, Wall, name};
 use crate::limits::SAMPLE_RATE_HZ;
-use crate::spool::placement::RunClock;
-use crate::spool::{Dated, Item, Recorded, Wall, adopt, name};
 
-impl Spool {
-    /// Keeps what is whole of a clip that was being written. Gives its run, if anything is. A clip in `items/` without a
-    /// manifest is not looked at: it may have been delivered, and its row must not be posted again.
-    pub(super) fn adopt_clip(&self, file: &str, words: &[RunClock]) -> Result<Option<Uuid>, SpoolError> {
-        let Some((uid, start)) = name::parse_unfinished_clip(file) else { return Ok(None) };
-        let path = self.folders.scratch.join(file);
-        let mut clip = File::options().read(true).write(true).open(&path).doing("open", &path)?;
-        let Some(whole) = adopt::whole(&mut clip) else { return Ok(None) };
-        clip.set_len(whole.bytes).doing("shorten", &path)?;
+impl Intake {
+    /// Keeps what is whole of a clip that was being written. Says whether anything is.
+    pub(super) fn adopt_clip(&self, file: &str, path: &Path) -> Result<bool, SpoolError> {
+        let Some((uid, start)) = name::parse_unfinished_clip(file) else { return Ok(false) };
+        let mut clip = File::options().read(true).write(true).open(path).doing("open", path)?;
+        let Some(whole) = adopt::whole(&mut clip) else { return Ok(false) };
+        clip.set_len(whole.bytes).doing("shorten", path)?;
         if let Some((at, index)) = adopt::mended_index(&mut clip, whole.length) {
-            clip.write_all_at(&index, at).doing("mend", &path)?;
+            clip.write_all_at(&index, at).doing("mend", path)?;
         }
         // As in a clip that ends by itself: its last frame may be over a moment after the minute.
         let minute = Timestamp::from_second((start.as_second().div_euclid(60) + 1) * 60).unwrap_or(Timestamp::MAX);
         let end = (start + signed(whole.length)).min(minute);
-        let (dated, run) = dated(Item::Clip { uid, start, end }, words);
-        match self.admit_file(dated, &path) {
+        match self
+            .adopt(Item::Clip { uid, start, end }, whole.bytes, |to| durable::publish(path, to).doing("keep", path))
+        {
             // There may be room at the next start.
-            Err(SpoolError::Full { .. }) => Ok(Some(uid)),
-            other => other.map(|_| Some(run)),
+            Err(SpoolError::Full { .. }) => Ok(true),
+            other => other.map(|_| true),
         }
     }
 
     /// The files of what was being said.
     pub fn unfinished_speech(&self) -> Vec<PathBuf> {
-        let scratch = &self.folders.scratch;
         let mut files = Vec::new();
-        let see = |file: &str| files.extend(name::parse_unfinished_speech(file).map(|_| scratch.join(file)));
-        match each_file(scratch, see) {
-            Ok(()) => files,
-            Err(_) => Vec::new(),
-        }
+        let is_speech = |file: Option<&str>| file.and_then(name::parse_unfinished_speech).is_some();
+        let listed = each_file(self.scratch(), |file, path| files.extend(is_speech(file).then(|| path.to_owned())));
+        listed.map_or(Vec::new(), |()| files)
     }
 
-    /// Makes an utterance of what was being said, up to its last whole second. `wav` makes a file of samples.
+    /// Makes an utterance of what was being said, up to its last whole second. `wav` makes a file of samples. Says whether there was
+    /// any.
     pub fn adopt_speech(
         &self,
         path: &Path,
         track_id: String,
         wav: impl Fn(&[i16]) -> io::Result<Vec<u8>>,
-    ) -> Result<(), SpoolError> {
+    ) -> Result<bool, SpoolError> {
         let parsed = path.file_name().and_then(|file| name::parse_unfinished_speech(&file.to_string_lossy()));
-        let Some((uid, index, start)) = parsed else { return Ok(()) };
+        let Some((uid, index, start)) = parsed else { return Ok(false) };
         let bytes = fs::read(path).doing("read", path)?;
         let seconds = bytes.len() / 2 / SAMPLE_RATE_HZ as usize;
         let whole = &bytes[..seconds * SAMPLE_RATE_HZ as usize * 2];
-        if whole.is_empty() {
-            return durable::remove(path).doing("remove", path);
+        // The power may have gone after the whole of it was kept, and before this was removed.
+        if whole.is_empty() || self.state().ledger.has_utterance(uid, index)? {
+            return durable::remove(path).doing("remove", path).map(|()| false);
         }
         let samples: Vec<_> = whole.chunks_exact(2).map(|sample| i16::from_le_bytes([sample[0], sample[1]])).collect();
         let wav = wav(&samples).doing("make a WAV of", path)?;
         let end = start + SignedDuration::from_secs(seconds as i64);
-        let (dated, _) = dated(Item::Utterance { uid, index, start, end, track_id }, &self.folders.words()?);
-        self.admit_speech(dated, &wav, Some(path)).map(drop)
+        let item = Item::Utterance { uid, index, start, end, track_id };
+        self.adopt(item, wav.len() as u64, |to| self.put_speech(to, &wav, Some(path)))?;
+        Ok(true)
     }
 
-    /// Keeps an utterance. What was kept of it while it was being said goes before its manifest comes: it is never there
-    /// twice, since two rows of one utterance stop the server's chain.
-    pub fn admit_speech(&self, dated: Dated, wav: &[u8], so_far: Option<&Path>) -> Result<super::Room, SpoolError> {
-        self.admit(dated, wav.len() as u64, |media| {
-            self.write(&self.folders.scratch, media, wav)?;
-            so_far.map_or(Ok(()), durable::remove)
-        })
+    /// Keeps an item of an earlier run, by what that knew of the clock.
+    fn adopt(
+        &self,
+        item: Item,
+        media_bytes: u64,
+        put: impl FnOnce(&Path) -> Result<(), SpoolError>,
+    ) -> Result<Room, SpoolError> {
+        let run = {
+            let ledger = &self.state().ledger;
+            // A clip's run may not be in the ledger; then it is from the latest.
+            match ledger.run_clock(item.uid())? {
+                None => ledger.last_run_clock()?,
+                known => known,
+            }
+        };
+        let (boot, offset_us, wall) = match run {
+            None => (UNKNOWN_BOOT, 0, Wall::Known),
+            Some(run) => match run.true_us {
+                Some(true_us) => (run.boot, true_us, Wall::Known),
+                None => (run.boot, run.offset_us, Wall::Provisional),
+            },
+        };
+        let uptime_us = item.start().as_microsecond().saturating_sub(offset_us);
+        let owner = run.map_or(self.leftovers_of(), |run| run.owner);
+        let recorded = Recorded { boot: uuid::Uuid::nil(), uptime_us };
+        let entry = Entry::new(Dated { item, recorded, wall }, media_bytes, owner);
+        self.admit_row(NewRow { row: 0, entry, owner, boot: Some(boot), uptime_us, refused: None }, put)
+    }
+
+    /// Keeps an utterance. What was kept of it while it was being said goes before its row comes: it must never be there twice, since
+    /// two rows of one utterance stop the server's chain.
+    pub fn admit_speech(&self, dated: Dated, wav: &[u8], so_far: Option<&Path>) -> Result<Room, SpoolError> {
+        self.admit(dated, wav.len() as u64, |path| self.put_speech(path, wav, so_far))
+    }
+
+    fn put_speech(&self, path: &Path, wav: &[u8], so_far: Option<&Path>) -> Result<(), SpoolError> {
+        self.folders.write(path, wav)?;
+        so_far.map_or(Ok(()), |so_far| durable::remove(so_far).doing("remove", so_far))
     }
 
     /// What was being said is over, and no utterance.
@@ -91,29 +123,20 @@ impl Spool {
     }
 }
 
-/// An item of an earlier run, by what that has left word of, and the run whose word it is.
-fn dated(item: Item, words: &[RunClock]) -> (Dated, Uuid) {
-    let uid = item.uid();
-    // It is from the last run there was.
-    let word = words.iter().find(|word| word.run == uid).or(words.iter().max_by_key(|word| word.boot_number));
-    let (boot, offset_us, wall) = match word {
-        None => (Uuid::nil(), 0, Wall::Known),
-        Some(RunClock { boot, true_us: Some(us), .. }) => (*boot, *us, Wall::Known),
-        Some(RunClock { boot, provisional_us, .. }) => (*boot, *provisional_us, Wall::Provisional),
-    };
-    let recorded = Recorded { boot, uptime_us: item.start().as_microsecond() - offset_us };
-    (Dated { item, recorded, wall }, word.map_or(uid, |word| word.run))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use uuid::Uuid;
+
     use super::*;
+    use crate::capture::keeper::{Keeper, Recording};
     use crate::clock::{Clock, ManualClock};
     use crate::durable::power;
-    use crate::spool::{Keeper, Kind, Recording, Want};
+    use crate::item::Kind;
+    use crate::spool::Outbox;
+    use crate::spool::queue::Want;
 
     const SECOND: usize = SAMPLE_RATE_HZ as usize;
 
@@ -121,7 +144,7 @@ mod tests {
         Timestamp::from_second(1_800_000_000).expect("in range")
     }
 
-    fn keeper(dir: &Path) -> (Keeper, Arc<Spool>) {
+    fn keeper(dir: &Path) -> (Keeper, Outbox) {
         keeper_by(&Arc::new(clock()), dir)
     }
 
@@ -129,10 +152,11 @@ mod tests {
         ManualClock::at(start() + SignedDuration::from_secs(9))
     }
 
-    fn keeper_by(clock: &Arc<ManualClock>, dir: &Path) -> (Keeper, Arc<Spool>) {
-        let spool = Arc::new(Spool::open(dir).expect("opens").0);
+    fn keeper_by(clock: &Arc<ManualClock>, dir: &Path) -> (Keeper, Outbox) {
+        let intake = Arc::new(Intake::open(dir, None).expect("opens").0);
         let clock: Arc<ManualClock> = Arc::clone(clock);
-        (Keeper::new(Arc::clone(&spool), Uuid::new_v4(), "CLUSTER", clock), spool)
+        let keeper = Keeper::new(intake, Uuid::new_v4(), "CLUSTER", clock);
+        (keeper, Outbox::open(dir, None).expect("opens"))
     }
 
     fn so_far(from: usize, samples: usize) -> Recording {
@@ -144,8 +168,8 @@ mod tests {
         Recording::Speech { start: start(), end, samples: vec![7; samples] }
     }
 
-    fn lengths_s(spool: &Spool) -> Vec<f64> {
-        std::iter::from_fn(|| spool.take(Want::Any, Duration::ZERO, || Duration::ZERO))
+    fn lengths_s(spool: &Outbox) -> Vec<f64> {
+        std::iter::from_fn(|| spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("readable"))
             .map(|name| spool.load(&name).expect("loads").item)
             .map(|item| item.end().duration_since(item.start()).as_secs_f64())
             .collect()
@@ -160,7 +184,7 @@ mod tests {
         drop((cut_off, spool));
         let (_, spool) = keeper(dir.path());
         assert_eq!(lengths_s(&spool), [2.0]);
-        assert!(spool.unfinished_speech().is_empty());
+        assert_eq!(fs::read_dir(dir.path().join("scratch")).expect("a folder").count(), 0);
     }
 
     #[test]
@@ -186,7 +210,7 @@ mod tests {
         clock.reboot(clock.now() + SignedDuration::from_secs(20));
         clock.synchronise(SignedDuration::ZERO);
         let (_, spool) = keeper_by(&clock, dir.path());
-        let name = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("it may go");
+        let name = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("readable").expect("it may go");
         let kept = spool.load(&name).expect("loads");
         assert_eq!((kept.item.start(), kept.wall), (start(), Wall::Known));
     }
@@ -195,7 +219,7 @@ mod tests {
     fn wherever_the_power_fails_at_the_end_of_an_utterance_it_is_never_there_twice() {
         let mut kept = Vec::new();
         for operations in 1..=12 {
-            let dir = tempfile::tempdir().expect("a folder");
+            let dir = power::folder();
             let (mut cut_off, spool) = keeper(dir.path());
             cut_off.keep(so_far(0, SECOND), &|_| {});
             power::watch();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::fmt::strtime;
 use uuid::Uuid;
 
-use super::{Item, Kind, Manifest, Wall};
+use super::{Dated, Item, Kind, OwnerTag, Wall};
 use crate::limits::DISK_BLOCK_BYTES;
 
 /// What the API puts before every path (api-contract, "What the consumers need" 7).
@@ -23,11 +23,10 @@ pub enum Stamp {
 }
 
 /// The name of an item in the spool, without its ending: `clip_20261122T101520.000000Z_0_{uid}_20000_1834022`: kind,
-/// start, number, run, length in milliseconds, size of the file in bytes. Where the clock was not set yet, the start is
-/// that since the machine was started: `up0000012.250000`.
+/// start, number, run, length in milliseconds, size of the file in bytes, and the tag of its owner if it has one. Where the clock
+/// was not set yet, the start is that since the machine was started: `up0000012.250000`.
 ///
-/// A folder's listing alone is enough to know what waits, how much it is, and in which order it goes. An item keeps its
-/// name for as long as it is here. Held in memory for each of 100,000 items, so it is small.
+/// The ledger can be built anew from these names. An item keeps its name for as long as it is here.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemName {
     kind: Kind,
@@ -36,22 +35,13 @@ pub struct ItemName {
     run: Uuid,
     length_ms: u32,
     media_bytes: u64,
+    owner: Option<OwnerTag>,
 }
 
 impl ItemName {
-    /// Sorts before every other.
-    pub(super) const FIRST: Self = Self {
-        kind: Kind::Utterance,
-        stamp: Stamp::Utc(i64::MIN),
-        index: 0,
-        run: Uuid::nil(),
-        length_ms: 0,
-        media_bytes: 0,
-    };
-
     /// The name of an item that is recorded now.
-    pub fn of(manifest: &Manifest) -> Self {
-        let Manifest { item, media_bytes, recorded, wall, .. } = manifest;
+    pub fn of(dated: &Dated, media_bytes: u64, owner: Option<OwnerTag>) -> Self {
+        let Dated { item, recorded, wall } = dated;
         let index = match item {
             Item::Utterance { index, .. } => *index,
             Item::Clip { .. } | Item::Picture { .. } => 0,
@@ -61,16 +51,7 @@ impl ItemName {
             Wall::Provisional => Stamp::Up(recorded.uptime_us),
         };
         let length_ms = item.end().duration_since(item.start()).as_millis().clamp(0, u32::MAX.into()) as u32;
-        Self { kind: item.kind(), stamp, index, run: item.uid(), length_ms, media_bytes: *media_bytes }
-    }
-
-    /// Whether this is the name of that item, whose wall-clock time may have been put right since.
-    pub fn is_of(&self, manifest: &Manifest) -> bool {
-        let stamp = match self.stamp {
-            Stamp::Utc(_) => Stamp::Utc(manifest.item.start().as_microsecond()),
-            Stamp::Up(_) => Stamp::Up(manifest.recorded.uptime_us),
-        };
-        Self { stamp, ..Self::of(manifest) } == *self
+        Self { kind: item.kind(), stamp, index, run: item.uid(), length_ms, media_bytes, owner }
     }
 
     /// Reads a name back. `None` if it is not one of ours.
@@ -83,9 +64,19 @@ impl ItemName {
             run: Uuid::try_parse(fields.next()?).ok()?,
             length_ms: fields.next()?.parse().ok()?,
             media_bytes: fields.next()?.parse().ok()?,
+            owner: match fields.next() {
+                Some(tag) => Some(OwnerTag(u32::from_str_radix(tag, 16).ok()?)),
+                None => None,
+            },
         };
         // One item has one name.
         (fields.next().is_none() && name.to_string() == text).then_some(name)
+    }
+
+    /// By the name of its file. `None` if that is not one of ours.
+    pub fn of_file(file: &str) -> Option<Self> {
+        let (stem, ending) = file.rsplit_once('.')?;
+        Self::parse(stem).filter(|name| name.kind.extension() == ending)
     }
 
     /// What kind of item it is.
@@ -98,6 +89,21 @@ impl ItemName {
         self.stamp
     }
 
+    /// Its number in its run; 0 for what is not said.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The same, if it does not say whose it is, with this owner.
+    pub fn owned_by(&self, owner: Option<OwnerTag>) -> Self {
+        Self { owner: self.owner.or(owner), ..self.clone() }
+    }
+
+    /// For whom it was recorded, if that was known.
+    pub fn owner(&self) -> Option<OwnerTag> {
+        self.owner
+    }
+
     /// The run that recorded it.
     pub fn run(&self) -> Uuid {
         self.run
@@ -108,9 +114,9 @@ impl ItemName {
         i64::from(self.length_ms) * 1_000
     }
 
-    /// What it takes on the disk: its file and its manifest, in whole blocks.
+    /// What its file takes on the disk, in whole blocks.
     pub fn disk_bytes(&self) -> u64 {
-        self.media_bytes.next_multiple_of(DISK_BLOCK_BYTES).saturating_add(DISK_BLOCK_BYTES)
+        self.media_bytes.next_multiple_of(DISK_BLOCK_BYTES)
     }
 
     /// The size of its file.
@@ -118,9 +124,22 @@ impl ItemName {
         self.media_bytes
     }
 
-    /// The file name of its manifest.
-    pub fn manifest(&self) -> String {
-        format!("{self}.json")
+    /// The item of this name, what its times are worth, and the uptime at its start, in microseconds. If it is named by that,
+    /// `offset_us` makes it a time. What the name does not tell is `track_id`.
+    pub fn item(&self, offset_us: i64, track_id: String) -> (Item, Wall, i64) {
+        let (start_us, wall) = match self.stamp {
+            Stamp::Utc(us) => (us, Wall::Known),
+            Stamp::Up(us) => (us.saturating_add(offset_us), Wall::Provisional),
+        };
+        let start = Timestamp::from_microsecond(start_us).unwrap_or_default();
+        let end = Timestamp::from_microsecond(start_us.saturating_add(self.length_us())).unwrap_or(start);
+        let uid = self.run;
+        let item = match self.kind {
+            Kind::Utterance => Item::Utterance { uid, index: self.index, start, end, track_id },
+            Kind::Clip => Item::Clip { uid, start, end },
+            Kind::Picture => Item::Picture { uid, taken: start },
+        };
+        (item, wall, start_us.saturating_sub(offset_us))
     }
 
     /// The file name of its sound or picture.
@@ -161,8 +180,9 @@ impl fmt::Display for Stamp {
 
 impl fmt::Display for ItemName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, stamp, index, run, length_ms, media_bytes } = self;
-        write!(f, "{kind}_{stamp}_{index}_{}_{length_ms}_{media_bytes}", run.simple())
+        let Self { kind, stamp, index, run, length_ms, media_bytes, owner } = self;
+        write!(f, "{kind}_{stamp}_{index}_{}_{length_ms}_{media_bytes}", run.simple())?;
+        owner.map_or(Ok(()), |OwnerTag(tag)| write!(f, "_{tag:08x}"))
     }
 }
 
@@ -193,6 +213,13 @@ pub fn parse_unfinished_speech(file: &str) -> Option<(Uuid, u32, Timestamp)> {
     let (index, run) = (fields.next()?.parse().ok()?, Uuid::try_parse(fields.next()?).ok()?);
     let start = Timestamp::from_microsecond(us).ok()?;
     (unfinished_speech(run, index, start) == file).then_some((run, index, start))
+}
+
+/// The run of a file in the scratch folder, by its name.
+pub fn run_of_unfinished(file: &str) -> Option<Uuid> {
+    let clip = || parse_unfinished_clip(file).map(|(run, _)| run);
+    let speech = || parse_unfinished_speech(file).map(|(run, ..)| run);
+    clip().or_else(speech).or_else(|| ItemName::of_file(file).map(|name| name.run()))
 }
 
 /// The file's own name, as the rows of the API give it: `{index}-{YYYYmmddHHMMSS of the end}.wav`,
@@ -232,7 +259,7 @@ pub fn data_path(item: &Item) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spool::{Recorded, Step};
+    use crate::item::Recorded;
 
     const UID: Uuid = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
 
@@ -264,7 +291,7 @@ mod tests {
 
     fn name(item: Item, wall: Wall) -> ItemName {
         let recorded = Recorded { boot: Uuid::nil(), uptime_us: 12_250_000 };
-        ItemName::of(&Manifest { item, media_bytes: 5000, recorded, wall, step: Step::Recorded, row_unclear: false })
+        ItemName::of(&Dated { item, recorded, wall }, 5000, None)
     }
 
     #[test]
@@ -277,7 +304,9 @@ mod tests {
         let early = name(utterance(), Wall::Provisional);
         assert_eq!(early.to_string(), "utterance_up0000012.250000_12_0123456789abcdef0123456789abcdef_2749_5000");
         let before = ItemName { stamp: Stamp::Up(-1_500_000), ..early.clone() };
-        for name in [known, early, before] {
+        let owned = ItemName { owner: Some(OwnerTag(0xa1)), ..known.clone() };
+        assert!(owned.to_string().ends_with("_5000_000000a1"));
+        for name in [known, early, before, owned] {
             assert_eq!(ItemName::parse(&name.to_string()), Some(name));
         }
         let run = "0123456789abcdef0123456789abcdef";
@@ -292,6 +321,8 @@ mod tests {
             format!("utterance_20261122T101518.250000Z_012_{run}_1_1"),
             format!("utterance_up12_12_{run}_1_1"),
             format!("utterance_20261122T101518.250000Z_12_{run}_1_1_1"),
+            format!("utterance_20261122T101518.250000Z_12_{run}_1_1_000000A1"),
+            format!("utterance_20261122T101518.250000Z_12_{run}_1_1_000000a1_1"),
         ] {
             assert_eq!(ItemName::parse(&strange), None, "{strange}");
         }
@@ -318,19 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_keeps_its_name_when_its_time_is_put_right() {
-        let recorded = Recorded { boot: Uuid::nil(), uptime_us: 12_250_000 };
-        let manifest =
-            |item, wall| Manifest { item, media_bytes: 5000, recorded, wall, step: Step::Recorded, row_unclear: false };
-        let early = name(utterance(), Wall::Provisional);
-        let item = utterance().at(time("2027-01-01T00:00:00Z"));
-        assert!(early.is_of(&manifest(item.clone(), Wall::Known)));
-        assert!(!name(utterance(), Wall::Known).is_of(&manifest(item, Wall::Known)));
-    }
-
-    #[test]
-    fn a_name_says_what_the_item_takes_on_the_disk() {
-        assert_eq!(name(utterance(), Wall::Known).disk_bytes(), 8192 + 4096);
-        assert!(size_of::<ItemName>() <= 56, "100,000 of them are held in memory");
+    fn a_name_says_what_the_file_takes_on_the_disk() {
+        assert_eq!(name(utterance(), Wall::Known).disk_bytes(), 8192);
     }
 }

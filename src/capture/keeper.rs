@@ -12,15 +12,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::books::Books;
-use super::disk::{Room, short};
-use super::wall::{Reading, WallHistory};
-use super::{Dated, Item, Kind, Recorded, Spool, SpoolError, Wall, name};
-use crate::capture::Seen;
+use super::Seen;
 use crate::clock::Clock;
 use crate::durable;
 use crate::event::{Event, Fault, Part};
+use crate::item::{Dated, Item, Kind, Recorded, Wall, name};
 use crate::limits::{CLOCK_PATIENCE, GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, SAMPLE_RATE_HZ};
+use crate::spool::amount::Amounts;
+use crate::spool::budget::short;
+use crate::spool::wall::{Reading, WallHistory};
+use crate::spool::{Intake, Room, SpoolError};
 
 const CLOCK_NOT_SET: &str = "no time server answers, so the clock is not set, and what is recorded waits for it; \
                              check the network, and let NTP (UDP port 123) through";
@@ -54,7 +55,7 @@ pub enum Recording {
 
 /// Keeps the recordings of one run, and tends the spool meanwhile.
 pub struct Keeper {
-    spool: Arc<Spool>,
+    intake: Arc<Intake>,
     clock: Arc<dyn Clock>,
     uid: Uuid,
     boot: Uuid,
@@ -70,17 +71,20 @@ pub struct Keeper {
     began: Duration,
     /// It was told that the clock is not set.
     clock_is_late: bool,
-    remembered: (Duration, Books),
+    /// When the time was last remembered, monotonic, and what had been dropped by then.
+    remembered: (Duration, Amounts),
+    /// The ledger cannot be written, which was told.
+    trouble: Option<String>,
 }
 
 impl Keeper {
     /// For a run of its own: `uid` is new at every start, so that utterance numbers are never used twice.
-    pub fn new(spool: Arc<Spool>, uid: Uuid, track_cluster: &str, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(intake: Arc<Intake>, uid: Uuid, track_cluster: &str, clock: Arc<dyn Clock>) -> Self {
         let boot = clock.boot();
         let began = clock.monotonic();
-        let remembered = (began, spool.books());
+        let remembered = (began, Amounts::default());
         let mut keeper = Self {
-            spool,
+            intake,
             clock,
             uid,
             boot,
@@ -93,6 +97,7 @@ impl Keeper {
             began,
             clock_is_late: false,
             remembered,
+            trouble: None,
         };
         keeper.take_up_speech();
         keeper.begin(uid);
@@ -101,9 +106,7 @@ impl Keeper {
     }
 
     fn begin(&self, run: Uuid) {
-        if let Err(error) = self.spool.begin(run, self.boot, Reading::of(&*self.clock)) {
-            log::warn!("{}; what is recorded before the clock is set may get uncertain times", error.line());
-        }
+        self.intake.begin(run, self.boot, Reading::of(&*self.clock));
     }
 
     /// Keeps one recording; says what came of it.
@@ -112,14 +115,14 @@ impl Keeper {
         let (kind, result) = match recording {
             Recording::Speech { start, end, samples } => (Kind::Utterance, self.keep_speech(start, end, &samples)),
             Recording::SpeechSoFar { start, from, samples } => return self.keep_so_far(start, from, &samples),
-            Recording::NoSpeech => return self.spool.forget_speech(self.so_far.take()),
+            Recording::NoSpeech => return self.intake.forget_speech(self.so_far.take()),
             Recording::Seen(Seen::Picture { uid, taken, jpeg }) => {
                 let dated = self.date(Item::Picture { uid, taken });
-                (Kind::Picture, self.spool.admit_bytes(dated, &jpeg))
+                (Kind::Picture, self.intake.admit_bytes(dated, &jpeg))
             }
             Recording::Seen(Seen::Clip { uid, start, end, file }) => {
                 let dated = self.date(Item::Clip { uid, start, end });
-                let result = self.spool.admit_file(dated, &file);
+                let result = self.intake.admit_file(dated, &file);
                 if result.is_err() {
                     // It is in the scratch folder, which the next start empties, but the disk may be full now.
                     let _ = fs::remove_file(&file);
@@ -139,16 +142,17 @@ impl Keeper {
 
     /// Says how much of the disk may be used; what is too much already is given up.
     pub fn set_budget(&mut self, max_bytes: Option<u64>, tell: &dyn Fn(Event)) {
-        match self.spool.set_budget(max_bytes) {
+        match self.intake.set_budget(max_bytes) {
             Ok(room) => self.tell_of(&room, tell),
-            Err(error) => tell(Event::Fault(Fault::new(Part::Disk, error.line()))),
+            // It is tried again with the next recording.
+            Err(error) => log::warn!("{}", error.line()),
         }
     }
 
     /// Says what had to be given up.
     fn tell_of(&mut self, room: &Room, tell: &dyn Fn(Event)) {
-        room.given_up.iter().for_each(|sacrifice| tell(Event::Dropped(sacrifice.name.kind())));
-        let worst = room.given_up.iter().map(|sacrifice| sacrifice.name.kind()).min();
+        room.given_up.iter().for_each(|given_up| tell(Event::Dropped(given_up.name.kind())));
+        let worst = room.given_up.iter().map(|given_up| given_up.name.kind()).min();
         if let (Some(worst), Some(shortage)) = (worst, room.shortage) {
             let text = short(worst, shortage.is_disk, room.max_bytes);
             self.shortage.tell(worst, text, self.clock.monotonic(), tell);
@@ -156,7 +160,7 @@ impl Keeper {
     }
 
     fn lose(&mut self, kind: Kind, cause: String, tell: &dyn Fn(Event)) {
-        self.spool.count_lost(kind, 0);
+        self.intake.count_lost(kind, 0);
         tell(Event::Dropped(kind));
         self.shortage.tell(kind, cause, self.clock.monotonic(), tell);
     }
@@ -165,36 +169,54 @@ impl Keeper {
     pub fn tend(&mut self, tell: &dyn Fn(Event)) {
         self.look_at_clocks();
         self.tell_of_clock(tell);
-        if self.shortage.is_over(self.clock.monotonic()) && self.spool.has_room() {
-            self.shortage.clear(tell);
+        self.tell_of_ledger(tell);
+        if self.shortage.is_over(self.clock.monotonic()) && self.intake.has_room() {
+            self.shortage = Shortages::default();
+            self.tell_if_disk_is_well(tell);
         }
         self.remember(false);
     }
 
-    /// Makes durable what is remembered from one run to the next, if it is news and the last time is a while ago.
+    fn tell_of_ledger(&mut self, tell: &dyn Fn(Event)) {
+        let trouble = self.intake.tend();
+        if trouble != self.trouble {
+            self.trouble = trouble;
+            match &self.trouble {
+                Some(text) => tell(Event::Fault(Fault::new(Part::Disk, text.clone()))),
+                None => self.tell_if_disk_is_well(tell),
+            }
+        }
+    }
+
+    fn tell_if_disk_is_well(&self, tell: &dyn Fn(Event)) {
+        if self.trouble.is_none() && self.shortage.worst.is_none() {
+            tell(Event::Cleared(Part::Disk));
+        }
+    }
+
+    /// Notes the time, if it is known to be true and the last note is a while ago, and says what was dropped.
     pub fn remember(&mut self, is_over: bool) {
-        let (now, books) = (self.clock.monotonic(), self.spool.books());
+        let (now, dropped) = (self.clock.monotonic(), self.intake.counts().dropped);
         let is_due = |after: Duration| is_over || now >= self.remembered.0 + after;
-        let dropped = books.dropped_ever != self.remembered.1.dropped_ever;
-        if !(is_due(GOOD_TIME_INTERVAL) || dropped && is_due(LOSS_LOG_INTERVAL)) {
+        let is_news = dropped != self.remembered.1;
+        if !(is_due(GOOD_TIME_INTERVAL) || is_news && is_due(LOSS_LOG_INTERVAL)) {
             return;
         }
-        if dropped {
-            log::warn!("{}", dropped_since(&self.remembered.1, &books));
+        if is_news {
+            log::warn!("{}", dropped_since(&self.remembered.1, &dropped));
         }
-        let good_us = self.history.true_offset_us().map(|_| self.clock.now().as_microsecond());
-        if let Err(error) = self.spool.remember(good_us) {
+        if self.history.true_offset_us().is_some()
+            && let Err(error) = self.intake.remember(self.clock.now().as_microsecond())
+        {
             log::debug!("{}", error.line());
         }
-        self.remembered = (now, books);
+        self.remembered = (now, dropped);
     }
 
     fn look_at_clocks(&mut self) {
         self.history.observe(Reading::of(&*self.clock));
-        if let Some(true_us) = self.history.true_offset_us()
-            && let Err(error) = self.spool.settle(true_us)
-        {
-            log::warn!("{}; what was recorded before the clock was set waits", error.line());
+        if let Some(true_us) = self.history.true_offset_us() {
+            self.intake.settle(true_us);
         }
     }
 
@@ -223,7 +245,7 @@ impl Keeper {
     fn keep_speech(&mut self, start: Timestamp, end: Timestamp, samples: &[i16]) -> Result<Room, SpoolError> {
         let wav = wav(samples).map_err(|source| SpoolError::Io {
             doing: "make a WAV for",
-            path: self.spool.scratch().into(),
+            path: self.intake.scratch().into(),
             source,
         })?;
         let track_id = self.new_track_id();
@@ -232,7 +254,7 @@ impl Keeper {
         self.next_index += 1;
         let dated = self.date(item);
         let so_far = self.so_far.take();
-        self.spool.admit_speech(dated, &wav, so_far.as_deref())
+        self.intake.admit_speech(dated, &wav, so_far.as_deref())
     }
 
     fn new_track_id(&self) -> String {
@@ -242,22 +264,23 @@ impl Keeper {
     /// A card that is full or slow is told of by what is finished; here nothing is lost but a help.
     fn keep_so_far(&mut self, start: Timestamp, from: usize, samples: &[i16]) {
         if from == 0 {
-            self.so_far = Some(self.spool.scratch().join(name::unfinished_speech(self.uid, self.next_index, start)));
+            self.so_far = Some(self.intake.scratch().join(name::unfinished_speech(self.uid, self.next_index, start)));
         }
         let Some(file) = &self.so_far else { return };
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         if let Err(error) = durable::append(file, &bytes) {
             log::debug!("cannot keep what is being said: {error}");
-            self.spool.forget_speech(self.so_far.take());
+            self.intake.forget_speech(self.so_far.take());
         }
     }
 
     /// What was being said when the power went is an utterance up to its last whole second.
     fn take_up_speech(&self) {
-        for file in self.spool.unfinished_speech() {
+        for file in self.intake.unfinished_speech() {
             let track_id = self.new_track_id();
-            match self.spool.adopt_speech(&file, track_id, wav) {
-                Ok(()) => log::info!("what was being said when the program was cut off is kept"),
+            match self.intake.adopt_speech(&file, track_id, wav) {
+                Ok(true) => log::info!("what was being said when the program was cut off is kept"),
+                Ok(false) => {}
                 Err(error) => log::warn!("what was being said when the program was cut off: {}", error.line()),
             }
         }
@@ -285,17 +308,12 @@ impl Shortages {
     fn is_over(&self, now: Duration) -> bool {
         self.worst.is_some() && now >= self.last + LOSS_LOG_INTERVAL
     }
-
-    fn clear(&mut self, tell: &dyn Fn(Event)) {
-        self.worst = None;
-        tell(Event::Cleared(Part::Disk));
-    }
 }
 
-fn dropped_since(before: &Books, now: &Books) -> String {
-    let more = |kind| now.dropped_ever.of(kind).items - before.dropped_ever.of(kind).items;
-    let counts: Vec<_> = Kind::ALL.iter().filter(|kind| more(**kind) > 0).collect();
-    let counts: Vec<_> = counts.into_iter().map(|kind| format!("{} {kind}s", more(*kind))).collect();
+fn dropped_since(before: &Amounts, now: &Amounts) -> String {
+    let more = |kind| now.of(kind).items - before.of(kind).items;
+    let counts: Vec<_> = Kind::ALL.into_iter().filter(|kind| more(*kind) > 0).collect();
+    let counts: Vec<_> = counts.into_iter().map(|kind| format!("{} {kind}s", more(kind))).collect();
     format!("dropped: {}", counts.join(", "))
 }
 
@@ -323,10 +341,22 @@ mod tests {
 
     use super::*;
     use crate::clock::ManualClock;
-    use crate::spool::Want;
+    use crate::item::ItemId;
+    use crate::spool::Outbox;
+    use crate::spool::queue::Want;
 
-    fn keeper(spool: &Arc<Spool>) -> Keeper {
-        Keeper::new(Arc::clone(spool), Uuid::nil(), "CLUSTER", Arc::new(ManualClock::at(at(0))))
+    /// Both ends of a spool.
+    fn spool(dir: &tempfile::TempDir) -> (Arc<Intake>, Outbox) {
+        let intake = Arc::new(Intake::open(dir.path(), None).expect("opens").0);
+        (intake, Outbox::open(dir.path(), None).expect("opens"))
+    }
+
+    fn take(outbox: &Outbox) -> Option<ItemId> {
+        outbox.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("readable")
+    }
+
+    fn keeper(intake: &Arc<Intake>) -> Keeper {
+        Keeper::new(Arc::clone(intake), Uuid::nil(), "CLUSTER", Arc::new(ManualClock::at(at(0))))
     }
 
     fn at(second: i64) -> Timestamp {
@@ -340,18 +370,18 @@ mod tests {
     #[test]
     fn utterances_are_numbered_and_their_wavs_read_back() {
         let dir = tempfile::tempdir().expect("a folder");
-        let spool = Arc::new(Spool::open(dir.path()).expect("opens").0);
-        let mut keeper = keeper(&spool);
+        let (intake, outbox) = spool(&dir);
+        let mut keeper = keeper(&intake);
         keeper.keep(speech(0), &|_| {});
         keeper.keep(speech(5), &|_| {});
         for expected in 0..2 {
-            let name = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("waits");
-            let Item::Utterance { index, track_id, .. } = spool.load(&name).expect("loads").item else {
+            let id = take(&outbox).expect("waits");
+            let Item::Utterance { index, track_id, .. } = outbox.load(&id).expect("loads").item else {
                 panic!("an utterance was kept")
             };
             assert_eq!(index, expected);
             assert!(track_id.starts_with("T-CLUSTER-") && track_id.len() == "T-CLUSTER-".len() + 32);
-            let wav = hound::WavReader::open(spool.media(&name)).expect("a WAV");
+            let wav = hound::WavReader::open(outbox.media(&id)).expect("a WAV");
             assert_eq!((wav.spec().sample_rate, wav.duration()), (16_000, 16_000));
         }
     }
@@ -359,8 +389,8 @@ mod tests {
     #[test]
     fn a_loss_is_counted_each_time_and_told_once() {
         let dir = tempfile::tempdir().expect("a folder");
-        let spool = Arc::new(Spool::open(dir.path()).expect("opens").0);
-        let mut keeper = keeper(&spool);
+        let (intake, _outbox) = spool(&dir);
+        let mut keeper = keeper(&intake);
         let told = RefCell::new(Vec::new());
         let tell = |event| told.borrow_mut().push(event);
         let gone = || {
@@ -377,9 +407,9 @@ mod tests {
     #[test]
     fn that_the_clock_is_not_set_is_told_after_a_minute_and_cleared_once_it_is() {
         let dir = tempfile::tempdir().expect("a folder");
-        let spool = Arc::new(Spool::open(dir.path()).expect("opens").0);
+        let (intake, _outbox) = spool(&dir);
         let clock = Arc::new(ManualClock::unset(at(1)));
-        let mut keeper = Keeper::new(Arc::clone(&spool), Uuid::nil(), "CLUSTER", clock.clone());
+        let mut keeper = Keeper::new(Arc::clone(&intake), Uuid::nil(), "CLUSTER", clock.clone());
         let told = RefCell::new(Vec::new());
         let tell = |event| told.borrow_mut().push(event);
         clock.advance(Duration::from_secs(59));
@@ -397,12 +427,12 @@ mod tests {
     #[test]
     fn what_is_said_around_the_setting_of_the_clock_goes_out_with_its_true_times() {
         let dir = tempfile::tempdir().expect("a folder");
-        let spool = Arc::new(Spool::open(dir.path()).expect("opens").0);
+        let (intake, outbox) = spool(&dir);
         let clock = Arc::new(ManualClock::unset(at(1)));
-        let mut keeper = Keeper::new(Arc::clone(&spool), Uuid::nil(), "CLUSTER", clock.clone());
+        let mut keeper = Keeper::new(Arc::clone(&intake), Uuid::nil(), "CLUSTER", clock.clone());
         keeper.keep(speech(0), &|_| {});
         keeper.tend(&|_| {});
-        assert_eq!((spool.unsettled(), spool.take(Want::Any, Duration::ZERO, || Duration::ZERO)), (1, None));
+        assert_eq!((intake.totals().without_time.items(), take(&outbox)), (1, None));
 
         // The second is said by the old time and kept by the new.
         clock.advance(Duration::from_secs(4));
@@ -411,19 +441,19 @@ mod tests {
         keeper.keep(second, &|_| {});
         let hour = SignedDuration::from_hours(1);
         for expected in [at(0) + hour, at(4) + hour] {
-            let name = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("it may go");
-            let manifest = spool.load(&name).expect("loads");
-            assert_eq!((manifest.item.start(), manifest.wall), (expected, Wall::Known));
+            let id = take(&outbox).expect("it may go");
+            let entry = outbox.load(&id).expect("loads");
+            assert_eq!((entry.item.start(), entry.wall), (expected, Wall::Known));
         }
     }
 
     #[test]
     fn what_is_dropped_for_what_is_newer_is_counted_each_time_and_told_once() {
         let dir = tempfile::tempdir().expect("a folder");
-        let spool = Arc::new(Spool::open(dir.path()).expect("opens").0);
-        spool.set_budget(Some(100 * 8192)).expect("a budget");
+        let (intake, outbox) = spool(&dir);
+        intake.set_budget(Some(100 * 4096)).expect("a budget");
         let clock = Arc::new(ManualClock::at(at(0)));
-        let mut keeper = Keeper::new(Arc::clone(&spool), Uuid::nil(), "CLUSTER", clock.clone());
+        let mut keeper = Keeper::new(Arc::clone(&intake), Uuid::nil(), "CLUSTER", clock.clone());
         let told = RefCell::new(Vec::new());
         let tell = |event| told.borrow_mut().push(event);
         for second in 0..200 {
@@ -431,14 +461,16 @@ mod tests {
             keeper.tend(&tell);
         }
         let count = |wanted: &dyn Fn(&Event) -> bool| told.borrow().iter().filter(|event| wanted(event)).count();
-        assert_eq!(count(&|event| *event == Event::Dropped(Kind::Picture)), 200 - spool.waiting(Kind::Picture));
+        assert_eq!(count(&|event| *event == Event::Dropped(Kind::Picture)), 200 - outbox.waiting(Kind::Picture));
         assert_eq!(count(&|event| matches!(event, Event::Fault(fault) if fault.text.contains("budget"))), 1);
         assert_eq!(count(&|event| *event == Event::Cleared(Part::Disk)), 0);
 
         // Delivered, and a minute later it is over.
-        while let Some(name) = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO) {
-            spool.finish(&name).expect("it goes");
+        while let Some(id) = take(&outbox) {
+            outbox.load(&id).expect("it is whole");
+            outbox.finish(&id, Duration::ZERO).expect("it goes");
         }
+        outbox.close().expect("they go");
         clock.advance(LOSS_LOG_INTERVAL);
         keeper.tend(&tell);
         assert_eq!(told.borrow().last(), Some(&Event::Cleared(Part::Disk)));
