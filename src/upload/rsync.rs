@@ -27,7 +27,7 @@ use crate::config::{LocalConfig, SshLogin};
 use crate::item::{Item, name};
 use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, SSH_KEPT_OPEN};
 
-/// What a person is told of a server that ends the connection before it has said anything.
+/// The message for a server that closes the connection before it sends anything.
 const HANGS_UP: &str = "the server hangs up at once; check that an SSH server listens at this port, and that no firewall keeps this \
                         device out";
 
@@ -175,7 +175,7 @@ impl Rsync {
         }
         // ssh knows why; rsync only that ssh has ended.
         let of_ssh = || said.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("rsync"));
-        // OpenSSH 9 has a line about it, OpenSSH 10 may say nothing, and rsync says only how little it has read.
+        // OpenSSH 9 prints a line when the server hangs up. OpenSSH 10 may print none; then only rsync's line is left.
         let hangs_up = |words: &str| about(words).map(|_| HANGS_UP);
         let told = hangs_up("kex_exchange_identification")
             .or_else(|| about("ssh: "))

@@ -103,11 +103,11 @@ impl File {
                 Err(Failed::ForGood(why)) if element != "decodebin" => {
                     log::debug!("{}: {element} cannot play it: {why}", path.display());
                 }
-                // GStreamer 1.26 takes a broken film for an error, 1.22 for one that ends.
-                Err(Failed::ByChance(why) | Failed::ForGood(why)) if pictures.is_none() => {
-                    return Err(unusable(&format!("no sound could be decoded: {why}")));
+                Err(Failed::ByChance(why) | Failed::ForGood(why)) => {
+                    // For broken pictures GStreamer 1.26 reports an error, also where only sound is wanted; 1.22 ends the stream.
+                    let what = if pictures.is_none() { "no sound could be decoded: " } else { "" };
+                    return Err(unusable(&format!("{what}{why}")));
                 }
-                Err(Failed::ByChance(why) | Failed::ForGood(why)) => return Err(unusable(&why)),
             }
             input = Input::open(path).map_err(|why| unusable(&why))?;
         };

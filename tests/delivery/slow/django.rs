@@ -65,7 +65,7 @@ fn an_unknown_home_is_told_in_the_servers_language() {
     for (language, words) in [
         ("en", "Invalid pk \"2\" - object does not exist."),
         ("de", "Ungültiger pk \"2\" - Object existiert nicht."),
-        // The server's no-break spaces are told as spaces, as every run of white space is.
+        // Messages have one space for each run of the server's white space, no-break spaces too.
         ("fr", "Clé primaire « 2 » non valide - l'objet n'existe pas."),
     ] {
         let (django, data_dir) = (Django::start(&[("API_LANGUAGE", language)]), tempdir().expect("a folder"));
