@@ -10,6 +10,8 @@ mod calls;
 mod connections;
 #[path = "demo_api/kept.rs"]
 mod kept;
+#[path = "demo_api/notify.rs"]
+mod notify;
 #[path = "demo_api/rows.rs"]
 mod rows;
 #[path = "demo_api/seen.rs"]

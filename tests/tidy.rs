@@ -75,7 +75,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     ("url", &["config/values.rs"]),
     ("v4l", &["capture/v4l.rs"]),
     ("std::fs::rename", &["durable.rs"]),
-    ("std::os::unix::net", &["status/socket.rs"]),
+    ("std::os::unix::net", &["bin/", "status/socket.rs"]),
     ("std::process::Command", &["upload/rsync.rs", "provision/systemctl.rs", "repair/ext4.rs"]),
     ("std::process::exit", &[]),
     ("std::time::Instant", &[]),

@@ -12,7 +12,7 @@ suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 depends=$(dpkg-deb -f "$package" Depends | sed 's/([^)]*)//g; s/ *| */|/g' | tr -d ' ' | tr ',' '\n' | while IFS='|' read -r first second; do
     if [ -z "$second" ] || candidate "$first"; then echo "$first"; else echo "$second"; fi
 done | tr '\n' ',')
-packages="${depends}systemd-sysv,kmod,linux-image-amd64,alsa-utils"
+packages="${depends}systemd-sysv,kmod,linux-image-amd64,alsa-utils,dmsetup,python3"
 shell=tests/services/shell.sh
 key=$({ cat scripts/lib/machine.sh scripts/lib/machine_disk.sh "$shell"; echo "$suite $packages"; } | sha256sum | cut -c 1-16)
 base=$folder/$key

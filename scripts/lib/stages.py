@@ -57,7 +57,8 @@ def stages(lacking, is_amd64=platform.machine() == "x86_64"):
         check("formatting", "cargo", "fmt", "--check", is_quick=True),
         check("shell scripts", "shellcheck", "--shell=sh", *shell_scripts(), is_quick=True),
         check("dependencies", "scripts/lib/dependencies.sh", is_quick=True),
-        pytest("tests of scripts", *python, "tests/benchmarks", "tests/card_writing", "tests/counting", is_quick=True),
+        pytest("tests of scripts", *python, "tests/benchmarks", "tests/card_writing", "tests/counting", "tests/power_cuts",
+               is_quick=True),
         check("lints", *clippy, "--all-targets", "--all-features", *strict, is_quick=True),
         check("lints without devices", *clippy, "--no-default-features", "--lib", *strict, is_quick=True),
         check("the Yocto layer", "scripts/check-yocto", is_quick=True),
@@ -70,6 +71,7 @@ def stages(lacking, is_amd64=platform.machine() == "x86_64"):
         check("the program for arm64 beside Debian 13", "scripts/lib/test_aarch64.sh", "trixie"),
         check("instruction counts", "scripts/bench", "counts"),
         pytest("the package and its services", "scripts/system-test"),
+        *[check("power cuts", "scripts/power-cuts", "--quick")] * is_amd64,
         pytest("the image on an emulated box", "scripts/hw-test"),
     ]
 

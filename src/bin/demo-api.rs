@@ -30,6 +30,8 @@ mod form;
 mod http;
 #[path = "demo-api/late.rs"]
 mod late;
+#[path = "demo-api/notify.rs"]
+mod notify;
 #[path = "demo-api/pages.rs"]
 mod pages;
 #[path = "demo-api/persist.rs"]
@@ -85,12 +87,17 @@ struct Args {
     /// Language of the server's messages
     #[arg(long, value_enum, default_value = "en")]
     language: http::Language,
+    /// Unix socket of a program that is notified of each change: it gets the change's number as a line, and the client is
+    /// answered only after it has sent a byte back
+    #[arg(long)]
+    notify: Option<PathBuf>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let keeper = persist::Keeper::open(&args.data_dir)?;
+    let notify = args.notify.as_deref().map(notify::Notify::to).transpose()?.unwrap_or_default();
+    let keeper = persist::Keeper::open(&args.data_dir, notify)?;
     let settings = http::Settings {
         token: args.token,
         homes: args.home_id,

@@ -16,7 +16,10 @@ use tempfile::tempdir;
 use crate::api::DemoApi;
 use crate::process::{bare, listener, said};
 
-const ROUNDS: u64 = 20;
+/// How often it is killed; `scripts/power-cuts --kills` says how often for the proof.
+fn rounds() -> u64 {
+    std::env::var("LISTENER_KILLS").map_or(20, |count| count.parse().expect("LISTENER_KILLS is a number"))
+}
 
 const SMALL: [&str; 10] =
     ["--source", "test", "--video_length", "1", "--width", "160", "--height", "120", "--timeout", "1000"];
@@ -34,7 +37,7 @@ fn start_upload(api: &DemoApi, data_dir: &Path) -> Child {
     listener("upload", api, data_dir).stderr(Stdio::null()).spawn().expect("it starts")
 }
 
-fn kill(mut listener: Child) {
+fn kill(listener: &mut Child) {
     listener.kill().expect("SIGKILL");
     listener.wait().expect("it is gone");
 }
@@ -55,7 +58,7 @@ fn often(rows: &[Value], field: impl Fn(&Value) -> String) -> BTreeMap<String, u
     often
 }
 
-/// Killed without warning twenty times, at moments spread over recording, writing and every step of a delivery (the
+/// Killed without warning many times, at moments spread over recording, writing and every step of a delivery (the
 /// server acts at once but answers late, so that many kills fall between the two).
 #[test]
 fn killed_at_any_moment_it_delivers_every_finished_item_once() {
@@ -64,16 +67,16 @@ fn killed_at_any_moment_it_delivers_every_finished_item_once() {
     eprintln!("seed {seed}");
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut ever_finished = BTreeSet::new();
-    for _ in 0..ROUNDS {
-        let listener = start_run(&api, data_dir.path());
+    for _ in 0..rounds() {
+        let mut listener = start_run(&api, data_dir.path());
         thread::sleep(Duration::from_millis(chance.u64(300..3500)));
-        kill(listener);
+        kill(&mut listener);
         ever_finished.extend(finished(data_dir.path()));
     }
     all_has_arrived_once(&api, data_dir.path(), &ever_finished, seed);
 }
 
-/// The same with capture and upload in two processes, each killed while the other goes on.
+/// The same with capture and upload in two processes: either is killed while the other goes on, or both are at once.
 #[test]
 fn whichever_process_is_killed_at_any_moment_every_finished_item_is_delivered_once() {
     let (api, data_dir) = (DemoApi::start(&["--answer_delay_ms", "120"]), tempdir().expect("a folder"));
@@ -82,19 +85,23 @@ fn whichever_process_is_killed_at_any_moment_every_finished_item_is_delivered_on
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut ever_finished = BTreeSet::new();
     let (mut capture, mut upload) = (start_capture(data_dir.path()), start_upload(&api, data_dir.path()));
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         thread::sleep(Duration::from_millis(chance.u64(300..3500)));
-        if chance.bool() {
-            kill(upload);
+        let (kills_capture, kills_upload) = [(true, false), (false, true), (true, true)][chance.usize(0..3)];
+        if kills_capture {
+            kill(&mut capture);
+        }
+        if kills_upload {
+            kill(&mut upload);
             upload = start_upload(&api, data_dir.path());
-        } else {
-            kill(capture);
+        }
+        if kills_capture {
             capture = start_capture(data_dir.path());
         }
         ever_finished.extend(finished(data_dir.path()));
     }
-    kill(capture);
-    kill(upload);
+    kill(&mut capture);
+    kill(&mut upload);
     all_has_arrived_once(&api, data_dir.path(), &ever_finished, seed);
 }
 
@@ -112,7 +119,7 @@ fn all_has_arrived_once(api: &DemoApi, data_dir: &Path, ever_finished: &BTreeSet
 
     let summary = api.summary();
     let (sounds, clips) = (api.rows("audio"), api.rows("video"));
-    assert!(sounds.len() as u64 >= ROUNDS / 4 && clips.len() as u64 >= ROUNDS, "too little to tell: {summary:#}");
+    assert!(sounds.len() as u64 >= rounds() / 4 && clips.len() as u64 >= rounds(), "too little to tell: {summary:#}");
     assert_eq!(summary["faults"], Value::Array(vec![]), "seed {seed}: {summary:#}");
     let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
     let sounds = often(&sounds, |row| format!("{}-{}", text(row, "uid"), row["sequence_index"]));

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use tempfile::NamedTempFile;
 
+use crate::notify::Notify;
 use crate::records::{Entry, Event};
 use crate::store::Store;
 
@@ -20,13 +21,14 @@ pub struct Keeper {
     pub store: Store,
     folder: PathBuf,
     journals: [File; 4],
+    notify: Notify,
     /// Held while the program runs: two of them would give the same ids twice.
     _lock: File,
 }
 
 impl Keeper {
     /// Opens the folder, makes it if needed, and reads back what it holds.
-    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+    pub fn open(folder: &Path, notify: Notify) -> anyhow::Result<Self> {
         let incoming = folder.join("incoming");
         fs::create_dir_all(folder.join("files"))
             .with_context(|| format!("make the data folder {}", folder.display()))?;
@@ -53,12 +55,12 @@ impl Keeper {
         let open = |name: &str| OpenOptions::new().create(true).append(true).open(folder.join(name));
         let [rows, tasks, devices, uploads] = JOURNALS;
         let journals = [open(rows)?, open(tasks)?, open(devices)?, open(uploads)?];
-        let mut keeper = Keeper { store, folder: folder.to_owned(), journals, _lock: lock };
+        let mut keeper = Keeper { store, folder: folder.to_owned(), journals, notify, _lock: lock };
         keeper.rescan()?;
         Ok(keeper)
     }
 
-    /// Writes an event down, then takes it in.
+    /// Writes an event down, takes it in, and notifies of it.
     pub fn record(&mut self, at: Timestamp, event: Event) -> io::Result<()> {
         let journal = match event {
             Event::Audio { .. } | Event::Video { .. } | Event::Deleted { .. } => 0,
@@ -70,8 +72,9 @@ impl Keeper {
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
         self.journals[journal].write_all(&line)?;
+        let seq = entry.seq;
         self.store.apply(entry);
-        Ok(())
+        self.notify.changed(seq)
     }
 
     /// Puts a received file in its place, all at once, and writes that down. The path was checked to be safe.
