@@ -5,10 +5,11 @@
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -45,12 +46,10 @@ pub fn write_for_others(scratch_dir: &Path, target: &Path, bytes: &[u8]) -> io::
     sync_parent(target)
 }
 
-/// Writes a new file durably, whose name nothing relies on before this has returned: a crash may leave a part of it.
-pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+/// Writes a new file, which [`sync_together`] makes durable: until then a crash may leave a part of it, or nothing.
+pub fn create_volatile(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = File::options().create_new(true).write(true).mode(mode).open(path)?;
-    perform(Operation::Write(path), || file.write_all(bytes))?;
-    perform(Operation::SyncFile(path), || file.sync_all())?;
-    sync_parent(path)
+    perform(Operation::Write(path), || file.write_all(bytes))
 }
 
 /// The error without the temporary file's name: another one each time would be told each time.
@@ -88,19 +87,54 @@ pub fn publish(finished: &Path, target: &Path) -> io::Result<()> {
     relocate(finished, target)
 }
 
-/// Adds to the end of a file, durably; the first time it is made, for its owner alone.
-pub fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let is_new = !path.exists();
-    let mut file = File::options().create(true).append(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    if is_new { sync_parent(path) } else { Ok(()) }
+/// Adds to the end of a file, which [`sync_together`] makes durable; the first time it is made, for its owner alone.
+pub fn append_volatile(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    File::options().create(true).append(true).mode(0o600).open(path)?.write_all(bytes)
 }
 
-/// Makes durable what another writer has written to a file so far; `is_new`: and that the file is there.
-pub fn flush(path: &Path, is_new: bool) -> io::Result<()> {
-    File::open(path)?.sync_data()?;
-    if is_new { sync_parent(path) } else { Ok(()) }
+/// Reserves room behind the first `from` bytes of a file that grows, so that it need not be found each time that it is synced. What is
+/// not used is given back by [`give_back`]. Some file systems cannot do it.
+pub fn reserve(file: &File, from: u64, bytes: u64) -> io::Result<()> {
+    Ok(rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, from, bytes)?)
+}
+
+/// Gives back what was reserved and not used.
+pub fn give_back(file: &File) -> io::Result<()> {
+    // ext4 frees what is behind the end even if that does not move (fs/ext4/inode.c, ext4_setattr).
+    file.set_len(file.metadata()?.len())
+}
+
+/// Makes durable what has been written to these files so far, and that they are there; one that is gone is no error. Gives the files and
+/// folders of which it cannot be done.
+///
+/// A journal such as ext4's writes some 30 KB for each file that grows and is synced by itself, and little more for several together: so
+/// all that has to be written is on its way before any is waited for, and the last of it is waited for first.
+pub fn sync_together(paths: &[impl AsRef<Path>]) -> Vec<(PathBuf, io::Error)> {
+    let (mut begun, mut failed, mut folders) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for path in paths.iter().map(AsRef::as_ref) {
+        match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => failed.push((path.to_owned(), error)),
+            Ok(file) => begun.push((path, file)),
+        }
+        folders.extend(path.parent());
+    }
+    for (_, file) in &begun {
+        // Linux writes what it is told that nobody needs any more (mm/fadvise.c). If it does not, nothing is lost but the saving.
+        let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+    }
+    for (path, file) in begun.iter().rev() {
+        let synced = perform(Operation::SyncFile(path), || file.sync_data());
+        failed.extend(synced.err().map(|error| ((*path).to_owned(), error)));
+    }
+    let synced = |folder: &Path| sync_folder(folder).err().map(|error| (folder.to_owned(), error));
+    failed.extend(folders.into_iter().filter_map(synced));
+    failed
+}
+
+/// Makes durable what another writer has written to a file so far, and that it is there.
+pub fn flush(path: &Path) -> io::Result<()> {
+    sync_together(&[path]).pop().map_or(Ok(()), |(_, error)| Err(error))
 }
 
 /// Moves a file that is already durable, as when an item is set aside.

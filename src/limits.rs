@@ -172,8 +172,18 @@ pub const FINISHED_AT_ONCE: usize = 256;
 /// How long the row of a delivered picture stays at most: after a power cut it is sent again.
 pub const FINISH_LATE: Duration = Duration::from_secs(5);
 
-/// The spool is tended this often: a clock that was set, a person who asks, room that was made.
-pub const TEND_INTERVAL: Duration = Duration::from_secs(1);
+/// What is being recorded is made durable this often. With [`SPEECH_PIECE_SAMPLES`] and [`FRAGMENT`] a power cut loses less than a
+/// second of it; each time costs the card some 20 KB.
+pub const SYNC_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What is being said is written in pieces of this length: a quarter of a second.
+pub const SPEECH_PIECE_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 4;
+
+/// Room on the disk is reserved for a clip in steps of this size, a little less than a clip of 20 s takes at 2 Mbit/s.
+pub const CLIP_RESERVED_BYTES: u64 = 4 << 20;
+
+/// A clip is written in fragments of this length: of one that is cut short, whole fragments can be played.
+pub const FRAGMENT: Duration = Duration::from_millis(200);
 
 /// That the clock is right is remembered this often: after a power cut without network, recordings are known to be
 /// later than that. 144 small writes a day.

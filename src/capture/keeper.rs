@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::durable;
 use crate::event::{Event, Fault, Part};
 use crate::item::{Dated, Item, Kind, Recorded, Wall, name};
-use crate::limits::{CLOCK_PATIENCE, GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, SAMPLE_RATE_HZ};
+use crate::limits::{CLOCK_PATIENCE, GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, SAMPLE_RATE_HZ, SYNC_INTERVAL};
 use crate::spool::amount::Amounts;
 use crate::spool::budget::short;
 use crate::spool::wall::{Reading, WallHistory};
@@ -67,6 +67,8 @@ pub struct Keeper {
     so_far: Option<PathBuf>,
     track_cluster: String,
     shortage: Shortages,
+    /// When what is being recorded was last made durable, monotonic.
+    synced: Duration,
     /// Monotonic.
     began: Duration,
     /// It was told that the clock is not set.
@@ -94,6 +96,7 @@ impl Keeper {
             so_far: None,
             track_cluster: track_cluster.into(),
             shortage: Shortages::default(),
+            synced: began,
             began,
             clock_is_late: false,
             remembered,
@@ -133,6 +136,8 @@ impl Keeper {
         };
         match result {
             Ok(room) => {
+                // What is being recorded was made durable along with it.
+                self.synced = self.clock.monotonic();
                 tell(Event::Recorded(kind));
                 self.tell_of(&room, tell);
             }
@@ -165,8 +170,12 @@ impl Keeper {
         self.shortage.tell(kind, cause, self.clock.monotonic(), tell);
     }
 
-    /// What has to be done now and then: called every second or so.
+    /// What has to be done now and then: called several times a second.
     pub fn tend(&mut self, tell: &dyn Fn(Event)) {
+        if self.clock.monotonic() >= self.synced + SYNC_INTERVAL {
+            self.intake.sync_unfinished();
+            self.synced = self.clock.monotonic();
+        }
         self.look_at_clocks();
         self.tell_of_clock(tell);
         self.tell_of_ledger(tell);
@@ -268,13 +277,13 @@ impl Keeper {
         }
         let Some(file) = &self.so_far else { return };
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        if let Err(error) = durable::append(file, &bytes) {
+        if let Err(error) = durable::append_volatile(file, &bytes) {
             log::debug!("cannot keep what is being said: {error}");
             self.intake.forget_speech(self.so_far.take());
         }
     }
 
-    /// What was being said when the power went is an utterance up to its last whole second.
+    /// What was being said when the power went is an utterance as far as it was written.
     fn take_up_speech(&self) {
         for file in self.intake.unfinished_speech() {
             let track_id = self.new_track_id();

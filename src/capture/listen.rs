@@ -12,11 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::keeper::Recording;
 use super::{SoundSource, SourceError};
 use crate::event::{Event, Part};
-use crate::limits::{CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES, SAMPLE_RATE_HZ};
+use crate::limits::{CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES, SPEECH_PIECE_SAMPLES};
 use crate::segment::{Gauge, Heard, Hearing, Overheard, Settings, Threshold};
 
 /// In samples.
-const SECOND: usize = SAMPLE_RATE_HZ as usize;
 
 /// Hears a source until it ends or `stop` is set; what is being said then is kept.
 ///
@@ -82,14 +81,15 @@ pub fn listen(
 
 /// As much as can be waited for without deciding or keeping anything later: every wake-up costs.
 fn next_chunk(hearing: &Hearing, handed: usize) -> usize {
-    let until_kept = hearing.being_said().map(|(_, samples)| (handed + SECOND).saturating_sub(samples.len()));
+    let until_kept =
+        hearing.being_said().map(|(_, samples)| (handed + SPEECH_PIECE_SAMPLES).saturating_sub(samples.len()));
     hearing.patience().min(until_kept.unwrap_or(usize::MAX)).clamp(CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES)
 }
 
-/// A second of speech at a time, so that a power cut loses no more; and word that it was none.
+/// Speech, a piece at a time, since the power may be cut; and word that it was none.
 fn hand_over(hearing: &Hearing, handed: &Cell<usize>, keep: &dyn Fn(Recording)) {
     match hearing.being_said() {
-        Some((start, samples)) if samples.len() >= handed.get() + SECOND => {
+        Some((start, samples)) if samples.len() >= handed.get() + SPEECH_PIECE_SAMPLES => {
             keep(Recording::SpeechSoFar { start, from: handed.get(), samples: samples[handed.get()..].to_vec() });
             handed.set(samples.len());
         }

@@ -35,7 +35,7 @@ use crate::config::Config;
 use crate::device_id::DeviceId;
 use crate::event::{Event, Part, Progress, Tally};
 use crate::item::Kind;
-use crate::limits::{DRAIN_TIMEOUT, EVENTS_IN_FLIGHT, RECORDINGS_IN_FLIGHT, STAGE_HANG, TEND_INTERVAL};
+use crate::limits::{DRAIN_TIMEOUT, EVENTS_IN_FLIGHT, RECORDINGS_IN_FLIGHT, STAGE_HANG, SYNC_INTERVAL};
 use crate::spool::{Found, Intake, Outbox};
 use crate::supervise::{named, systemd};
 use crate::upload::http::ApiClient;
@@ -213,7 +213,7 @@ fn start_keeper(
         keeper.set_budget(max_bytes, &tell);
         loop {
             tell(Event::Alive { part: Part::Disk, within: STAGE_HANG });
-            match recordings.recv_timeout(TEND_INTERVAL) {
+            match recordings.recv_timeout(SYNC_INTERVAL) {
                 Ok(recording) => keeper.keep(recording, &tell),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,

@@ -14,6 +14,9 @@ use mp4_atom::{Atom, Header, Moof, Moov, ReadAtom, ReadFrom, Trex};
 /// An index of a minute at 60 frames a second takes some 60 kB; what claims to be longer is none.
 const MAX_INDEX_BYTES: usize = 1 << 20;
 
+/// The first index comes after the first fragment, which has a fifth of a second.
+const FIRST_INDEX_WITHIN_BYTES: u64 = 16 << 20;
+
 /// What can be played of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whole {
@@ -55,6 +58,27 @@ pub fn whole(file: &mut (impl Read + Seek)) -> Option<Whole> {
     let index = index?;
     let length = index.length().filter(|length| !length.is_zero())?;
     Some(Whole { bytes: whole_bytes, length })
+}
+
+/// Undoes what was done of finishing such a file when the power went. The muxer hides the first index, has the first piece of media
+/// reach over everything, and writes another index at the end: without that nothing can be played. Gives what is to be written where,
+/// if the file is like that.
+pub fn unfinished(file: &mut (impl Read + Seek)) -> Option<[(u64, Vec<u8>); 2]> {
+    let mut beginning = Vec::new();
+    file.seek(SeekFrom::Start(0)).ok()?;
+    file.by_ref().take(FIRST_INDEX_WITHIN_BYTES).read_to_end(&mut beginning).ok()?;
+    // The index begins with its length and its name, and then the movie's header: in video that does not occur by chance.
+    let index_at = beginning.windows(16).position(|bytes| &bytes[5..8] == b"oov" && &bytes[12..] == b"mvhd")?;
+    let mut at = 0;
+    while at + 8 <= index_at {
+        let size = u32::from_be_bytes(beginning[at..at + 4].try_into().ok()?) as usize;
+        if &beginning[at + 4..at + 8] == b"mdat" {
+            let size = u32::try_from(index_at - at).ok()?;
+            return Some([(at as u64, size.to_be_bytes().into()), (index_at as u64 + 4, b"moov".into())]);
+        }
+        at = at.checked_add(size.max(8))?;
+    }
+    None
 }
 
 /// The index of such a file with the whole length in it, and where in the file it stands. As it was written it knows of the

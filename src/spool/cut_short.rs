@@ -9,23 +9,27 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::adopt::{self, Whole};
 use super::error::Doing;
 use super::files::each_file;
-use super::intake::{Intake, Room};
+use super::intake::Intake;
 use super::ledger::clocks::UNKNOWN_BOOT;
 use super::ledger::items::NewRow;
-use super::{SpoolError, adopt};
+use super::{Room, SpoolError};
 use crate::clock::signed;
 use crate::durable;
 use crate::item::{Dated, Entry, Item, Recorded, Wall, name};
 use crate::limits::SAMPLE_RATE_HZ;
+
+/// Of 16-bit samples.
+const BYTES_PER_MS: usize = SAMPLE_RATE_HZ as usize / 1000 * 2;
 
 impl Intake {
     /// Keeps what is whole of a clip that was being written. Says whether anything is.
     pub(super) fn adopt_clip(&self, file: &str, path: &Path) -> Result<bool, SpoolError> {
         let Some((uid, start)) = name::parse_unfinished_clip(file) else { return Ok(false) };
         let mut clip = File::options().read(true).write(true).open(path).doing("open", path)?;
-        let Some(whole) = adopt::whole(&mut clip) else { return Ok(false) };
+        let Some(whole) = whole_of(&mut clip).doing("mend", path)? else { return Ok(false) };
         clip.set_len(whole.bytes).doing("shorten", path)?;
         if let Some((at, index)) = adopt::mended_index(&mut clip, whole.length) {
             clip.write_all_at(&index, at).doing("mend", path)?;
@@ -50,7 +54,7 @@ impl Intake {
         listed.map_or(Vec::new(), |()| files)
     }
 
-    /// Makes an utterance of what was being said, up to its last whole second. `wav` makes a file of samples. Says whether there was
+    /// Makes an utterance of what was being said, as far as it is there. `wav` makes a file of samples. Says whether there was
     /// any.
     pub fn adopt_speech(
         &self,
@@ -61,15 +65,15 @@ impl Intake {
         let parsed = path.file_name().and_then(|file| name::parse_unfinished_speech(&file.to_string_lossy()));
         let Some((uid, index, start)) = parsed else { return Ok(false) };
         let bytes = fs::read(path).doing("read", path)?;
-        let seconds = bytes.len() / 2 / SAMPLE_RATE_HZ as usize;
-        let whole = &bytes[..seconds * SAMPLE_RATE_HZ as usize * 2];
+        let length_ms = bytes.len() / BYTES_PER_MS;
+        let whole = &bytes[..length_ms * BYTES_PER_MS];
         // The power may have gone after the whole of it was kept, and before this was removed.
         if whole.is_empty() || self.state().ledger.has_utterance(uid, index)? {
             return durable::remove(path).doing("remove", path).map(|()| false);
         }
         let samples: Vec<_> = whole.chunks_exact(2).map(|sample| i16::from_le_bytes([sample[0], sample[1]])).collect();
         let wav = wav(&samples).doing("make a WAV of", path)?;
-        let end = start + SignedDuration::from_secs(seconds as i64);
+        let end = start + SignedDuration::from_millis(length_ms as i64);
         let item = Item::Utterance { uid, index, start, end, track_id };
         self.adopt(item, wav.len() as u64, |to| self.put_speech(to, &wav, Some(path)))?;
         Ok(true)
@@ -104,15 +108,15 @@ impl Intake {
         self.admit_row(NewRow { row: 0, entry, owner, boot: Some(boot), uptime_us, refused: None }, put)
     }
 
-    /// Keeps an utterance. What was kept of it while it was being said goes before its row comes: it must never be there twice, since
-    /// two rows of one utterance stop the server's chain.
+    /// Keeps an utterance. What was kept of it while it was being said goes before its row comes, and durably before that goes: it must
+    /// never be there twice, since two rows of one utterance stop the server's chain.
     pub fn admit_speech(&self, dated: Dated, wav: &[u8], so_far: Option<&Path>) -> Result<Room, SpoolError> {
         self.admit(dated, wav.len() as u64, |path| self.put_speech(path, wav, so_far))
     }
 
     fn put_speech(&self, path: &Path, wav: &[u8], so_far: Option<&Path>) -> Result<(), SpoolError> {
-        self.folders.write(path, wav)?;
-        so_far.map_or(Ok(()), |so_far| durable::remove(so_far).doing("remove", so_far))
+        self.write_file(path, wav)?;
+        so_far.map_or(Ok(()), |so_far| durable::remove_volatile(so_far).doing("remove", so_far))
     }
 
     /// What was being said is over, and no utterance.
@@ -121,6 +125,17 @@ impl Intake {
             log::debug!("cannot remove what was no speech: {error}");
         }
     }
+}
+
+/// What is whole of a clip; one that was being finished is first made what it was before.
+fn whole_of(clip: &mut File) -> io::Result<Option<Whole>> {
+    if let Some(whole) = adopt::whole(clip) {
+        return Ok(Some(whole));
+    }
+    for (at, bytes) in adopt::unfinished(clip).into_iter().flatten() {
+        clip.write_all_at(&bytes, at)?;
+    }
+    Ok(adopt::whole(clip))
 }
 
 #[cfg(test)]
@@ -176,14 +191,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_being_said_when_the_power_went_is_an_utterance_up_to_its_last_whole_second() {
+    fn what_was_being_said_when_the_power_went_is_an_utterance_as_far_as_it_was_written() {
         let dir = tempfile::tempdir().expect("a folder");
         let (mut cut_off, spool) = keeper(dir.path());
         cut_off.keep(so_far(0, SECOND + 320), &|_| {});
-        cut_off.keep(so_far(SECOND + 320, SECOND + 100), &|_| {});
+        cut_off.keep(so_far(SECOND + 320, SECOND / 2 + 3), &|_| {});
         drop((cut_off, spool));
         let (_, spool) = keeper(dir.path());
-        assert_eq!(lengths_s(&spool), [2.0]);
+        // To the millisecond.
+        assert_eq!(lengths_s(&spool), [1.52]);
         assert_eq!(fs::read_dir(dir.path().join("scratch")).expect("a folder").count(), 0);
     }
 

@@ -18,11 +18,13 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use uuid::Uuid;
+
 use super::SpoolError;
 use super::budget::Disk;
 use super::error::Doing;
 use crate::durable;
-use crate::item::{ItemName, Kind};
+use crate::item::{ItemName, Kind, name};
 use crate::limits::SPEECH_RESERVE_BYTES;
 
 /// Of the spool's files, before the umask: the other side may run as another user of the group.
@@ -114,9 +116,19 @@ impl Folders {
         Ok(self.media(name).exists() || self.before_row(name).exists())
     }
 
-    /// Writes a file durably.
+    /// Writes a file, which is to be made durable.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
-        durable::create(path, bytes, SHARED).inspect_err(|_| drop(fs::remove_file(path))).doing("write", path)
+        let written = durable::create_volatile(path, bytes, SHARED);
+        written.inspect_err(|_| drop(fs::remove_file(path))).doing("write", path)
+    }
+
+    /// The files of what is being recorded or has no row yet, with the run of each.
+    pub(super) fn unfinished(&self) -> Result<Vec<(Uuid, PathBuf)>, SpoolError> {
+        let mut files = Vec::new();
+        each_file(&self.scratch, |file, path| {
+            files.extend(file.and_then(name::run_of_unfinished).map(|run| (run, path.to_owned())));
+        })?;
+        Ok(files)
     }
 
     /// Whether the file is there as it was written.
@@ -137,9 +149,9 @@ impl Folders {
         }
     }
 
-    /// Makes durable that files have taken their places.
+    /// Makes durable that files have taken their places, and that nothing is left where they were.
     pub(super) fn sync_places(&self) -> Result<(), SpoolError> {
-        durable::sync_folder(&self.items).doing("sync", &self.items)
+        [&self.scratch, &self.items].into_iter().try_for_each(|dir| durable::sync_folder(dir).doing("sync", dir))
     }
 
     /// Sets something aside that nobody can make sense of. Of two with one name the later stays.

@@ -7,26 +7,28 @@
     reason = "EDGE: files, shared by threads"
 )]
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::amount::{Amounts, Counts, Totals};
-use super::budget::{self, Budget, Candidate, Shortage};
+use super::budget::Budget;
 use super::doorbell::Doorbell;
 use super::error::Doing;
-use super::files::{Folders, Side, each_file};
+use super::files::{Folders, Side};
 use super::ledger::items::NewRow;
 use super::ledger::{Durably, Ledger, Opened};
 use super::open::open;
 use super::wall::Reading;
-use super::{Found, SpoolError};
+use super::{Found, Room, SpoolError};
 use crate::durable;
-use crate::item::{Dated, Entry, ItemName, Kind, Owner, OwnerTag, Wall, name};
-use crate::limits::{GIVEN_UP_AT_ONCE, LEDGER_PATIENCE};
+use crate::item::{Dated, Entry, Kind, Owner, OwnerTag, Wall, name};
+use crate::limits::LEDGER_PATIENCE;
 
 /// The latest time that was known to be true.
 pub(super) const TRUE_TIME: &str = "true_time_us";
@@ -41,7 +43,7 @@ const STARTS: &str = "starts";
 #[derive(Debug)]
 pub struct Intake {
     pub(super) folders: Folders,
-    owner: Option<OwnerTag>,
+    pub(super) owner: Option<OwnerTag>,
     /// The owner of recordings that an earlier run left unfinished.
     leftovers_of: Option<OwnerTag>,
     doorbell: Doorbell,
@@ -54,8 +56,8 @@ pub struct Intake {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) ledger: Ledger,
-    budget: Budget,
-    counts: Counts,
+    pub(super) budget: Budget,
+    pub(super) counts: Counts,
     next_row: i64,
     /// How often capture was started, and for whom now: it is not in the ledger yet.
     start: Option<(i64, Option<Owner>)>,
@@ -67,19 +69,10 @@ pub(super) struct State {
     true_us: Option<i64>,
     /// Rows that are not in the ledger yet; their files are kept.
     unwritten: Vec<NewRow>,
+    /// Files of what is being recorded that the disk did not take.
+    unsynced: BTreeSet<PathBuf>,
     /// Why the ledger could not be written.
     trouble: Option<String>,
-}
-
-/// What had to be given up for a new item.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Room {
-    /// Why, if anything was.
-    pub shortage: Option<Shortage>,
-    /// The budget.
-    pub max_bytes: u64,
-    /// What was given up: it has left the spool.
-    pub given_up: Vec<Candidate>,
 }
 
 impl Intake {
@@ -105,6 +98,7 @@ impl Intake {
             boot: None,
             true_us: None,
             unwritten: Vec::new(),
+            unsynced: BTreeSet::new(),
             trouble: None,
         };
         let (state, shown) = (Mutex::new(state), Mutex::default());
@@ -126,17 +120,6 @@ impl Intake {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while held")
-    }
-
-    /// Says how much of the disk may be used, other than by default. Gives up what is too much already.
-    pub fn set_budget(&self, max_bytes: Option<u64>) -> Result<Room, SpoolError> {
-        let disk = self.folders.disk()?;
-        let state = &mut *self.state();
-        state.budget = Budget::of(max_bytes, disk);
-        let bytes = state.ledger.totals(self.owner)?.used_bytes().saturating_sub(state.budget.max_bytes);
-        let room = self.give_up(state, Kind::Utterance, (bytes > 0).then_some(Shortage { bytes, is_disk: false }));
-        self.look(state);
-        room
     }
 
     /// Starts a run and stores what it knows of the clock, so that early recordings get their true times later. If the ledger cannot be
@@ -161,18 +144,11 @@ impl Intake {
         let Some(boot) = state.boot else { return Ok(()) };
         state.ledger.settle(boot, true_us)?;
         state.true_us = Some(true_us);
-        let needed = self.unfinished_runs()?;
+        let needed: Vec<_> = self.folders.unfinished()?.into_iter().map(|(run, _)| run).collect();
         state.ledger.forget_runs(&needed)?;
-        self.look(state);
+        self.update_shown(state);
         self.doorbell.ring();
         Ok(())
-    }
-
-    /// The runs of what lies in the scratch folder.
-    fn unfinished_runs(&self) -> Result<Vec<Uuid>, SpoolError> {
-        let mut runs = Vec::new();
-        each_file(&self.folders.scratch, |file, _| runs.extend(file.and_then(name::run_of_unfinished)))?;
-        Ok(runs)
     }
 
     /// This time, in microseconds since 1970, is known to be true.
@@ -182,12 +158,16 @@ impl Intake {
 
     /// Keeps an item whose file is `bytes`. When this returns, it survives a power cut.
     pub fn admit_bytes(&self, dated: Dated, bytes: &[u8]) -> Result<Room, SpoolError> {
-        self.admit(dated, bytes.len() as u64, |path| self.folders.write(path, bytes))
+        self.admit(dated, bytes.len() as u64, |path| self.write_file(path, bytes))
     }
 
     /// Keeps an item whose file was finished in [`Self::scratch`]. When this returns, it survives a power cut.
     pub fn admit_file(&self, dated: Dated, finished: &Path) -> Result<Room, SpoolError> {
         let media_bytes = fs::metadata(finished).doing("read", finished)?.len();
+        // The operating system says so once.
+        if self.state().unsynced.remove(finished) {
+            return Err(io::Error::other("a part of it could not be written")).doing("keep", finished);
+        }
         self.admit(dated, media_bytes, |path| durable::publish(finished, path).doing("keep", finished))
     }
 
@@ -198,9 +178,13 @@ impl Intake {
         put: impl FnOnce(&Path) -> Result<(), SpoolError>,
     ) -> Result<Room, SpoolError> {
         let (owner, uptime_us) = (self.owner, dated.recorded.uptime_us);
+        let file = name::data_path(&dated.item);
         let entry = Entry::new(dated, media_bytes, owner);
         let boot = self.state().boot;
-        self.admit_row(NewRow { row: 0, entry, owner, boot, uptime_us, refused: None }, put)
+        let room = self.admit_row(NewRow { row: 0, entry, owner, boot, uptime_us, refused: None }, put)?;
+        // scripts/power-cuts holds the program to it.
+        log::debug!("kept {file}");
+        Ok(room)
     }
 
     pub(super) fn admit_row(
@@ -221,6 +205,34 @@ impl Intake {
         Ok(room)
     }
 
+    /// Writes a file durably, and what is being recorded along with it, which costs the card little more.
+    pub(super) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
+        self.folders.write(path, bytes)?;
+        let done = self.sync_with(Some(path));
+        done.inspect_err(|_| drop(durable::remove_volatile(path)))
+    }
+
+    /// Makes durable what is being recorded, as far as it has been written.
+    pub fn sync_unfinished(&self) {
+        if let Err(error) = self.sync_with(None) {
+            log::debug!("{}", error.line());
+        }
+    }
+
+    fn sync_with(&self, file: Option<&Path>) -> Result<(), SpoolError> {
+        let unfinished = self.folders.unfinished()?.into_iter().map(|(_, path)| path);
+        let files: Vec<_> = unfinished.chain(file.map(Path::to_owned)).collect();
+        let mut result = Ok(());
+        for (path, error) in durable::sync_together(&files) {
+            if file.is_some_and(|file| file.starts_with(&path)) {
+                result = Err(error).doing("write", &path);
+            } else {
+                self.state().unsynced.insert(path);
+            }
+        }
+        result
+    }
+
     /// Writes what is not in the ledger yet. Gives why it cannot, if so.
     pub fn tend(&self) -> Option<String> {
         let state = &mut *self.state();
@@ -235,7 +247,7 @@ impl Intake {
     fn write(&self, state: &mut State) {
         let written = state.ledger.check().and_then(|()| self.write_all(state));
         self.note_trouble(state, written);
-        self.look(state);
+        self.update_shown(state);
     }
 
     fn note_trouble(&self, state: &mut State, written: Result<(), SpoolError>) {
@@ -299,99 +311,6 @@ impl Intake {
         Ok(())
     }
 
-    fn make_room(&self, state: &mut State, newcomer: &ItemName) -> Result<Room, SpoolError> {
-        let disk = self.folders.disk()?;
-        // With a ledger that cannot be read nothing can be given up, but what comes may still be kept.
-        let used_bytes = state.ledger.totals(self.owner).map(|totals| totals.used_bytes()).unwrap_or_default();
-        let shortage = state.budget.shortage(used_bytes, newcomer.disk_bytes(), newcomer.kind(), disk);
-        match self.give_up(state, newcomer.kind(), shortage) {
-            Err(SpoolError::LedgerBusy { .. }) if shortage.is_some_and(|shortage| !shortage.is_disk) => {
-                Ok(Room::default())
-            }
-            other => other,
-        }
-    }
-
-    fn give_up(&self, state: &mut State, newcomer: Kind, shortage: Option<Shortage>) -> Result<Room, SpoolError> {
-        let Some(Shortage { bytes, is_disk }) = shortage else { return Ok(Room::default()) };
-        let max_bytes = state.budget.max_bytes;
-        let full = || SpoolError::Full { kind: newcomer, is_disk, max_bytes };
-        let totals = state.ledger.totals(self.owner)?;
-        if !budget::can_free(&totals, newcomer, bytes) {
-            return Err(full());
-        }
-        let (mut given_up, mut freed) = (Vec::new(), 0);
-        while freed < bytes {
-            let lot = self.choose(state, &totals, newcomer, bytes - freed)?;
-            let lot_bytes: u64 = lot.iter().map(|(candidate, _)| candidate.disk_bytes).sum();
-            if freed + lot_bytes < bytes && lot.len() < GIVEN_UP_AT_ONCE {
-                return Err(full());
-            }
-            let rows: Vec<_> = lot.iter().map(|(candidate, _)| (candidate.row, candidate.name.clone())).collect();
-            if rows.iter().any(|(_, name)| name.kind() != Kind::Picture) {
-                // A power cut must not bring a file back to where it lay before it had a row.
-                self.folders.sync_places()?;
-            }
-            let gone = || self.folders.remove(rows.iter().map(|(_, name)| name));
-            let removed = match state.ledger.give_up(&rows) {
-                // On a full disk even that fails: first the files, then the rows. A row without a file is given up anyway.
-                Err(_) if !self.folders.has_space() => {
-                    gone();
-                    state.ledger.give_up(&rows)?
-                }
-                other => other?,
-            };
-            gone();
-            freed += lot_bytes;
-            for (candidate, _) in lot.into_iter().filter(|(candidate, _)| removed.contains(&candidate.row)) {
-                state.counts.dropped.add_one(candidate.name.kind(), candidate.name.media_bytes());
-                given_up.push(candidate);
-            }
-        }
-        Ok(Room { shortage, max_bytes, given_up })
-    }
-
-    /// What is worth least, until `bytes` are free, and beyond that a part of the budget in pictures: so that not every newcomer has to
-    /// ask for it. What is being delivered is passed over; nobody takes the rest in hand while its files are locked.
-    fn choose(
-        &self,
-        state: &State,
-        totals: &Totals,
-        newcomer: Kind,
-        bytes: u64,
-    ) -> Result<Vec<(Candidate, File)>, SpoolError> {
-        let (mut lot, mut freed): (Vec<(Candidate, File)>, u64) = (Vec::new(), 0);
-        let has_refused = totals.refused.items() + totals.of_others.items() > 0;
-        for (kind, of_others) in budget::order(newcomer) {
-            if of_others && (self.owner.is_none() || totals.of_others.items() == 0) {
-                continue;
-            }
-            if freed >= bytes {
-                break;
-            }
-            let spare = if kind == Kind::Picture { state.budget.spare_bytes() } else { 0 };
-            for are_refused in [true, false].into_iter().filter(|are_refused| !are_refused || has_refused) {
-                let owner = self.owner.filter(|_| of_others);
-                state.ledger.each_candidate(kind, owner, are_refused, |candidate| {
-                    let is_enough = freed >= bytes.saturating_add(spare) || lot.len() >= GIVEN_UP_AT_ONCE;
-                    if !is_enough && let Some(lock) = self.folders.seize(&candidate.name) {
-                        freed += candidate.disk_bytes;
-                        lot.push((candidate, lock));
-                    }
-                    is_enough
-                })?;
-            }
-        }
-        Ok(lot)
-    }
-
-    /// Whether there is room again after some had to be made.
-    pub fn has_room(&self) -> bool {
-        let Ok(disk) = self.folders.disk() else { return false };
-        let used_bytes = self.totals().used_bytes();
-        self.state().budget.has_room(used_bytes, disk)
-    }
-
     /// A recording never came as far as the spool.
     pub fn count_lost(&self, kind: Kind, bytes: u64) {
         let state = &mut *self.state();
@@ -399,10 +318,10 @@ impl Intake {
         if let Err(error) = state.ledger.count_loss(kind, bytes) {
             log::debug!("{}", error.line());
         }
-        self.look(state);
+        self.update_shown(state);
     }
 
-    fn look(&self, state: &State) {
+    pub(super) fn update_shown(&self, state: &State) {
         let mut shown = self.shown.lock().expect("no panic while held");
         shown.1 = state.counts.clone();
         if let Ok(totals) = state.ledger.totals(self.owner) {

@@ -25,6 +25,7 @@ pub mod placement;
 pub mod queue;
 mod ready;
 mod recover;
+mod room;
 mod shelf;
 pub mod survey;
 #[cfg(test)]
@@ -32,15 +33,16 @@ mod tests;
 pub mod wall;
 
 pub use error::SpoolError;
-pub use intake::{Intake, Room};
+pub use intake::Intake;
 pub use outbox::Outbox;
+pub use room::Room;
 
 /// What was found when the spool was opened.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Items that wait for delivery.
     pub waiting: u64,
-    /// Clips that were cut short, and are kept up to their last whole second.
+    /// Clips that were cut short, and are kept as far as they were written.
     pub adopted: usize,
     /// Whole files that had no row, and got one.
     pub without_row: usize,

@@ -138,7 +138,7 @@ impl Intake {
     /// A whole file that has no row is to get one. It may not be durable yet.
     fn find(&self, name: ItemName, is_new: bool) -> Result<(), SpoolError> {
         let path = self.folders.before_row(&name);
-        durable::flush(&path, true).doing("sync", &path)?;
+        durable::flush(&path).doing("sync", &path)?;
         let state = &mut *self.state();
         let run = state.ledger.run_clock(name.run()).ok().flatten();
         let (boot, offset_us) = run.map_or((UNKNOWN_BOOT, 0), |run| (run.boot, run.true_us.unwrap_or(run.offset_us)));

@@ -1,9 +1,9 @@
 //! One clip's file: a small pipeline of its own, so that a full disk ends a clip and never the pictures.
 
-#![expect(clippy::disallowed_macros, clippy::disallowed_types, reason = "EDGE: a file, written by GStreamer")]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: a file, written by GStreamer")]
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use gst::prelude::*;
@@ -11,17 +11,13 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use uuid::Uuid;
 
-use super::video::sink_pad;
 use super::{Pipeline, describe};
 use crate::capture::SourceError;
 use crate::durable;
-use crate::limits::{CLIP_CLOSE_TIMEOUT, CLIP_UNWRITTEN_BYTES};
-
-/// Frames that may be held back until a fragment is whole: with a key frame a second it never comes to this.
-const HELD_BACK: Duration = Duration::from_millis(1500);
+use crate::limits::{CLIP_CLOSE_TIMEOUT, CLIP_RESERVED_BYTES, CLIP_UNWRITTEN_BYTES, FRAGMENT};
 
 /// Writes encoded frames into a fragmented MP4, which a finished clip's index turns into an ordinary one. Killed before
-/// that, all whole seconds can be read; each is durable before the next is over (durability rule 3).
+/// that, all whole fragments can be read; the keeper makes them durable.
 #[derive(Debug)]
 pub struct ClipWriter {
     pipeline: Pipeline,
@@ -29,33 +25,39 @@ pub struct ClipWriter {
     uid: Uuid,
     path: PathBuf,
     started: Duration,
-    /// Frames held back, the first of them, and whether the last is a key frame. Handed to the writing threads one by one
-    /// they would wake them for each, which costs more than the writing; the fragment is no sooner durable for it.
+    /// Frames held back for a fragment, and when they began. Handed to the writing threads one by one they would wake them for each,
+    /// which costs more than the writing; the fragment is no sooner written for it.
     held: gst::BufferList,
     held_since: Duration,
-    was_key: bool,
+    /// The same file, the bytes of all frames so far, and those that there is room for.
+    file: File,
+    bytes: u64,
+    reserved: u64,
 }
 
 impl ClipWriter {
     /// Begins a file for frames of these caps, the first of which has the running time `started`; `uid` is the run it
     /// belongs to.
     pub fn create(uid: Uuid, path: &Path, caps: &gst::CapsRef, started: Duration) -> Result<Self, SourceError> {
-        let pipeline = Pipeline::parse(
+        let pipeline = Pipeline::parse(&format!(
             "appsrc name=frames format=time block=true \
              ! video/x-h264 \
-             ! mp4mux latency=1000000000 fragment-duration=1000 fragment-mode=first-moov-then-finalise \
+             ! mp4mux latency=1000000000 fragment-duration={} fragment-mode=first-moov-then-finalise \
              ! filesink name=file buffer-mode=unbuffered",
-        )?;
+            FRAGMENT.as_millis()
+        ))?;
         let source: gst_app::AppSrc =
             pipeline.element("frames")?.downcast().map_err(|_| SourceError("frames is no appsrc".into()))?;
         source.set_caps(Some(&caps.to_owned()));
         source.set_max_bytes(CLIP_UNWRITTEN_BYTES);
         let file = pipeline.element("file")?;
         file.set_property("location", path);
-        flush_fragments(&sink_pad(&file)?, path.into());
         pipeline.play()?;
         let held = gst::BufferList::new();
-        Ok(Self { pipeline, source, uid, path: path.into(), started, held, held_since: started, was_key: false })
+        let file = File::options().write(true).open(path);
+        let file = file.map_err(|error| SourceError(format!("the clip cannot be written: {error}")))?;
+        let (bytes, reserved) = (0, 0);
+        Ok(Self { pipeline, source, uid, path: path.into(), started, held, held_since: started, file, bytes, reserved })
     }
 
     /// The run it belongs to.
@@ -70,16 +72,15 @@ impl ClipWriter {
 
     /// Adds a frame. Frames are in the order in which they are shown, as encoders without B frames give them.
     pub fn push(&mut self, frame: &gst::BufferRef, running: Duration) -> Result<(), SourceError> {
-        let is_key = !frame.flags().contains(gst::BufferFlags::DELTA_UNIT);
         let mut frame = frame.copy();
         let within = gst::ClockTime::try_from(running.saturating_sub(self.started)).ok();
         if let Some(frame) = frame.get_mut() {
             frame.set_pts(within);
             frame.set_dts(within);
         }
+        self.bytes += frame.size() as u64;
         self.held.make_mut().add(frame);
-        // The muxer ends a fragment with the frame behind the key frame that begins the next.
-        if std::mem::replace(&mut self.was_key, is_key) || running >= self.held_since + HELD_BACK {
+        if running >= self.held_since + FRAGMENT {
             self.held_since = running;
             return self.hand_over();
         }
@@ -87,6 +88,11 @@ impl ClipWriter {
     }
 
     fn hand_over(&mut self) -> Result<(), SourceError> {
+        if self.bytes >= self.reserved {
+            // A full disk is told by the writing.
+            let _ = durable::reserve(&self.file, self.reserved, CLIP_RESERVED_BYTES);
+            self.reserved += CLIP_RESERVED_BYTES;
+        }
         let held = std::mem::replace(&mut self.held, gst::BufferList::new());
         self.source.push_buffer_list(held).map(drop).map_err(|error| {
             SourceError(self.pipeline.error().unwrap_or_else(|| format!("the clip cannot be written: {error}")))
@@ -103,27 +109,10 @@ impl ClipWriter {
         let message = bus.timed_pop_filtered(patience, &[gst::MessageType::Eos, gst::MessageType::Error]);
         match describe(&message.ok_or_else(slow)?) {
             Some(error) => Err(SourceError(error)),
-            None => Ok(self.path),
+            None => {
+                let _ = durable::give_back(&self.file);
+                Ok(self.path)
+            }
         }
     }
-}
-
-/// Makes each fragment durable when the next one begins, in the thread that writes: a card that is slow holds up
-/// nobody else.
-fn flush_fragments(pad: &gst::Pad, path: PathBuf) {
-    /// The box that ends a fragment: in this mode its frames stand before it.
-    const END: &[u8] = b"moof";
-    let state = Mutex::new((false, true));
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let bytes = info.buffer().and_then(|buffer| buffer.map_readable().ok());
-        let is_end = bytes.is_some_and(|bytes| bytes.get(4..8) == Some(END));
-        let (was_end, is_first) = &mut *state.lock().expect("no panic while held");
-        if std::mem::replace(was_end, is_end)
-            && let Err(error) = durable::flush(&path, std::mem::take(is_first))
-        {
-            // The clip's end will meet the same card, and tell.
-            log::debug!("{} is not durable yet: {error}", path.display());
-        }
-        gst::PadProbeReturn::Ok
-    });
 }

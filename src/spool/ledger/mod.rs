@@ -134,9 +134,9 @@ impl Ledger {
             drop(durable::shared_file(path).doing("make", path)?);
         }
         let ledger = Self::connect(path, OpenFlags::default())?;
-        // Half a megabyte of pages is enough for any of our statements.
+        // Half a megabyte of pages is enough for any of our statements. A small page is written whole for each row that changes.
         ledger.run(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512; PRAGMA trusted_schema = OFF;
+            "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512; PRAGMA trusted_schema = OFF;
              PRAGMA journal_size_limit = {LOG_BYTES}"
         ))?;
         let damaged = |what: String| SpoolError::DamagedLedger { path: path.into(), what };
