@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -87,9 +87,26 @@ pub fn publish(finished: &Path, target: &Path) -> io::Result<()> {
     relocate(finished, target)
 }
 
-/// Adds to the end of a file, which [`sync_together`] makes durable; the first time it is made, for its owner alone.
-pub fn append_volatile(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    File::options().create(true).append(true).mode(0o600).open(path)?.write_all(bytes)
+/// Adds to the end of a file, which [`sync_together`] makes durable. The first time it is made, with room reserved for so many bytes.
+pub fn append_volatile(path: &Path, bytes: &[u8], mode: u32, reserved_bytes: u64) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).mode(mode).open(path)?;
+    if file.metadata()?.len() == 0 {
+        let _ = reserve(&file, 0, reserved_bytes);
+    }
+    file.write_all(bytes)
+}
+
+/// Makes a file have these bytes that has them already as far as it goes, or goes beyond, but for the first `header_bytes`.
+/// [`sync_together`] makes it durable.
+pub fn complete_volatile(path: &Path, bytes: &[u8], header_bytes: usize) -> io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(bytes.len());
+    perform(Operation::Grow(path), || {
+        file.write_all_at(&bytes[there..], there as u64)?;
+        file.write_all_at(&bytes[..header_bytes.min(there)], 0)?;
+        // Also what was reserved beyond.
+        file.set_len(bytes.len() as u64)
+    })
 }
 
 /// Reserves room behind the first `from` bytes of a file that grows, so that it need not be found each time that it is synced. What is
@@ -233,6 +250,7 @@ fn sync_parent(path: &Path) -> io::Result<()> {
 #[cfg_attr(not(test), allow(dead_code, reason = "looked at by the tests alone, which cut the power"))]
 enum Operation<'a> {
     Write(&'a Path),
+    Grow(&'a Path),
     SyncFile(&'a Path),
     Rename(&'a Path, &'a Path),
     Remove(&'a Path),
@@ -283,6 +301,29 @@ mod tests {
         fs::write(&file, b"old")?;
         assert!(write(Path::new("/nonexistent"), &file, b"new").is_err());
         assert_eq!(fs::read(&file)?, b"old");
+        Ok(())
+    }
+
+    #[test]
+    fn files_are_made_durable_together_and_of_which_that_cannot_be_done_is_told() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let [there, gone, loops] = ["there", "gone", "loops"].map(|name| dir.path().join(name));
+        create_volatile(&there, b"new", 0o600)?;
+        std::os::unix::fs::symlink(&loops, &loops)?;
+        let failed: Vec<_> = sync_together(&[&there, &gone, &loops]).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(failed, [loops]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_grew_becomes_what_it_was_to_be_whether_it_is_too_short_or_too_long() -> io::Result<()> {
+        for beginning in [&b"____ab"[..], b"____abcdefgh"] {
+            let file = tempfile::NamedTempFile::new()?;
+            fs::write(file.path(), b"")?;
+            append_volatile(file.path(), beginning, 0o600, 4096)?;
+            complete_volatile(file.path(), b"headabcd", 4)?;
+            assert_eq!(fs::read(file.path())?, b"headabcd");
+        }
         Ok(())
     }
 

@@ -182,6 +182,9 @@ pub const SPEECH_PIECE_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 4;
 /// Room on the disk is reserved for a clip in steps of this size, a little less than a clip of 20 s takes at 2 Mbit/s.
 pub const CLIP_RESERVED_BYTES: u64 = 4 << 20;
 
+/// Room on the disk is reserved for what is being said: half a minute.
+pub const SPEECH_RESERVED_BYTES: u64 = 1 << 20;
+
 /// A clip is written in fragments of this length: of one that is cut short, whole fragments can be played.
 pub const FRAGMENT: Duration = Duration::from_millis(200);
 

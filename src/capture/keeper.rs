@@ -14,9 +14,8 @@ use uuid::Uuid;
 
 use super::Seen;
 use crate::clock::Clock;
-use crate::durable;
 use crate::event::{Event, Fault, Part};
-use crate::item::{Dated, Item, Kind, Recorded, Wall, name};
+use crate::item::{Dated, Item, Kind, Recorded, WAV_HEADER_BYTES, Wall, name};
 use crate::limits::{CLOCK_PATIENCE, GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, SAMPLE_RATE_HZ, SYNC_INTERVAL};
 use crate::spool::amount::Amounts;
 use crate::spool::budget::short;
@@ -118,7 +117,7 @@ impl Keeper {
         let (kind, result) = match recording {
             Recording::Speech { start, end, samples } => (Kind::Utterance, self.keep_speech(start, end, &samples)),
             Recording::SpeechSoFar { start, from, samples } => return self.keep_so_far(start, from, &samples),
-            Recording::NoSpeech => return self.intake.forget_speech(self.so_far.take()),
+            Recording::NoSpeech => return self.forget_speech(),
             Recording::Seen(Seen::Picture { uid, taken, jpeg }) => {
                 let dated = self.date(Item::Picture { uid, taken });
                 (Kind::Picture, self.intake.admit_bytes(dated, &jpeg))
@@ -276,10 +275,18 @@ impl Keeper {
             self.so_far = Some(self.intake.scratch().join(name::unfinished_speech(self.uid, self.next_index, start)));
         }
         let Some(file) = &self.so_far else { return };
-        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        if let Err(error) = durable::append_volatile(file, &bytes) {
+        // The header is written when the length is known.
+        let mut bytes = vec![0; if from == 0 { WAV_HEADER_BYTES } else { 0 }];
+        bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        if let Err(error) = self.intake.add_speech(file, &bytes) {
             log::debug!("cannot keep what is being said: {error}");
-            self.intake.forget_speech(self.so_far.take());
+            self.forget_speech();
+        }
+    }
+
+    fn forget_speech(&mut self) {
+        if let Some(file) = self.so_far.take() {
+            self.intake.forget_speech(&file);
         }
     }
 

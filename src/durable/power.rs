@@ -125,6 +125,8 @@ impl Supply {
                 self.unsynced.insert(path.into());
                 None
             }
+            // What was durable of it stays.
+            Operation::Grow(_) => None,
             Operation::SyncFile(path) => {
                 self.unsynced.remove(path);
                 None
@@ -153,6 +155,9 @@ impl Supply {
 
     fn keep(&self, path: &Path) -> Option<PathBuf> {
         let kept = self.attic.path().join(self.performed.to_string());
-        fs::hard_link(path, &kept).ok().map(|()| kept)
+        match fs::hard_link(path, &kept) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            linked => linked.map(|()| Some(kept)).expect("what is watched is in a `folder`"),
+        }
     }
 }

@@ -10,6 +10,9 @@ use uuid::Uuid;
 
 pub use name::ItemName;
 
+/// Of the WAV file of an utterance, before its samples, which are 16 kHz mono of 16 bits.
+pub const WAV_HEADER_BYTES: usize = 44;
+
 /// What is recorded. The order is that of urgency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

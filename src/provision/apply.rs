@@ -226,7 +226,7 @@ mod tests {
         fn when_the_power_fails_at_any_operation_the_old_settings_hold_or_the_new(
             operations in 1..40u32, is_first in any::<bool>(), is_reset in any::<bool>(), luck in any::<u64>()
         ) {
-            let dir = tempfile::tempdir().expect("a folder");
+            let dir = power::folder();
             power::watch();
             let state = open(dir.path());
             fs::create_dir(dir.path().join("spool")).expect("a folder");

@@ -118,6 +118,17 @@ pub fn short(worst: Kind, is_disk: bool, max_bytes: u64) -> String {
     format!("{cause}, and {dropped}; let what waits be delivered, or {cure}")
 }
 
+/// What had to be given up for a new item.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// Why, if anything was.
+    pub shortage: Option<Shortage>,
+    /// The budget.
+    pub max_bytes: u64,
+    /// What was given up: it has left the spool.
+    pub given_up: Vec<Candidate>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,15 +11,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::adopt::{self, Whole};
 use super::error::Doing;
-use super::files::each_file;
+use super::files::{SHARED, each_file};
 use super::intake::Intake;
 use super::ledger::clocks::UNKNOWN_BOOT;
 use super::ledger::items::NewRow;
 use super::{Room, SpoolError};
 use crate::clock::signed;
 use crate::durable;
-use crate::item::{Dated, Entry, Item, Recorded, Wall, name};
-use crate::limits::SAMPLE_RATE_HZ;
+use crate::item::{Dated, Entry, Item, Recorded, WAV_HEADER_BYTES, Wall, name};
+use crate::limits::{SAMPLE_RATE_HZ, SPEECH_RESERVED_BYTES};
 
 /// Of 16-bit samples.
 const BYTES_PER_MS: usize = SAMPLE_RATE_HZ as usize / 1000 * 2;
@@ -54,8 +54,7 @@ impl Intake {
         listed.map_or(Vec::new(), |()| files)
     }
 
-    /// Makes an utterance of what was being said, as far as it is there. `wav` makes a file of samples. Says whether there was
-    /// any.
+    /// Makes an utterance of what was being said, as far as it is there. `wav` makes a file of samples. Says whether there was any.
     pub fn adopt_speech(
         &self,
         path: &Path,
@@ -65,17 +64,17 @@ impl Intake {
         let parsed = path.file_name().and_then(|file| name::parse_unfinished_speech(&file.to_string_lossy()));
         let Some((uid, index, start)) = parsed else { return Ok(false) };
         let bytes = fs::read(path).doing("read", path)?;
-        let length_ms = bytes.len() / BYTES_PER_MS;
-        let whole = &bytes[..length_ms * BYTES_PER_MS];
-        // The power may have gone after the whole of it was kept, and before this was removed.
-        if whole.is_empty() || self.state().ledger.has_utterance(uid, index)? {
+        let sound = bytes.get(WAV_HEADER_BYTES..).unwrap_or_default();
+        let length_ms = sound.len() / BYTES_PER_MS;
+        if length_ms == 0 {
             return durable::remove(path).doing("remove", path).map(|()| false);
         }
-        let samples: Vec<_> = whole.chunks_exact(2).map(|sample| i16::from_le_bytes([sample[0], sample[1]])).collect();
+        let whole = sound[..length_ms * BYTES_PER_MS].chunks_exact(2);
+        let samples: Vec<_> = whole.map(|sample| i16::from_le_bytes([sample[0], sample[1]])).collect();
         let wav = wav(&samples).doing("make a WAV of", path)?;
         let end = start + SignedDuration::from_millis(length_ms as i64);
         let item = Item::Utterance { uid, index, start, end, track_id };
-        self.adopt(item, wav.len() as u64, |to| self.put_speech(to, &wav, Some(path)))?;
+        self.adopt(item, wav.len() as u64, |to| self.complete_speech(to, &wav, path))?;
         Ok(true)
     }
 
@@ -108,20 +107,38 @@ impl Intake {
         self.admit_row(NewRow { row: 0, entry, owner, boot: Some(boot), uptime_us, refused: None }, put)
     }
 
-    /// Keeps an utterance. What was kept of it while it was being said goes before its row comes, and durably before that goes: it must
-    /// never be there twice, since two rows of one utterance stop the server's chain.
-    pub fn admit_speech(&self, dated: Dated, wav: &[u8], so_far: Option<&Path>) -> Result<Room, SpoolError> {
-        self.admit(dated, wav.len() as u64, |path| self.put_speech(path, wav, so_far))
+    /// More of what is being said, `wav` being the next bytes of its file: lest the power goes before it is over.
+    pub fn add_speech(&self, so_far: &Path, wav: &[u8]) -> io::Result<()> {
+        durable::append_volatile(so_far, wav, SHARED, SPEECH_RESERVED_BYTES)
     }
 
-    fn put_speech(&self, path: &Path, wav: &[u8], so_far: Option<&Path>) -> Result<(), SpoolError> {
-        self.write_file(path, wav)?;
-        so_far.map_or(Ok(()), |so_far| durable::remove_volatile(so_far).doing("remove", so_far))
+    /// Keeps an utterance. If its beginning is in a file already, that becomes the utterance's: sound is written to the card once, and an
+    /// utterance is never there twice.
+    pub fn admit_speech(&self, dated: Dated, wav: &[u8], so_far: Option<&Path>) -> Result<Room, SpoolError> {
+        let admitted = self.admit(dated, wav.len() as u64, |path| match so_far {
+            Some(so_far) if self.is_synced(so_far) => self.complete_speech(path, wav, so_far),
+            Some(spoilt) => {
+                durable::remove(spoilt).doing("remove", spoilt)?;
+                self.write_file(path, wav)
+            }
+            None => self.write_file(path, wav),
+        });
+        if let (Err(SpoolError::Full { .. }), Some(so_far)) = (&admitted, so_far) {
+            self.forget_speech(so_far);
+        }
+        admitted
+    }
+
+    /// `so_far` has the first bytes of `wav`, but for the header.
+    fn complete_speech(&self, path: &Path, wav: &[u8], so_far: &Path) -> Result<(), SpoolError> {
+        durable::complete_volatile(so_far, wav, WAV_HEADER_BYTES).doing("write", so_far)?;
+        self.sync_with(Some(so_far))?;
+        durable::relocate(so_far, path).doing("keep", so_far)
     }
 
     /// What was being said is over, and no utterance.
-    pub fn forget_speech(&self, so_far: Option<PathBuf>) {
-        if let Some(Err(error)) = so_far.as_deref().map(durable::remove_volatile) {
+    pub fn forget_speech(&self, so_far: &Path) {
+        if let Err(error) = durable::remove_volatile(so_far) {
             log::debug!("cannot remove what was no speech: {error}");
         }
     }
@@ -247,8 +264,7 @@ mod tests {
             assert!(spool.waiting(Kind::Utterance) <= 1, "after {operations} operations");
             kept.extend(lengths_s(&spool));
         }
-        // Until the file of what was said so far is gone, its whole seconds; from its manifest on, all of it; in the few
-        // milliseconds between, nothing.
-        assert!(kept.is_sorted() && kept.contains(&1.0) && kept.contains(&2.0) && kept.len() >= 8, "{kept:?}");
+        // All of it from the moment on at which its file was complete.
+        assert!(kept.is_sorted() && kept.contains(&1.0) && kept.contains(&2.0) && kept.len() == 12, "{kept:?}");
     }
 }

@@ -28,7 +28,7 @@ use crate::item::{ItemName, Kind, name};
 use crate::limits::SPEECH_RESERVE_BYTES;
 
 /// Of the spool's files, before the umask: the other side may run as another user of the group.
-const SHARED: u32 = 0o660;
+pub(super) const SHARED: u32 = 0o660;
 
 /// One side of the spool: each may be taken once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -72,7 +72,7 @@ pub(super) struct State {
     /// Files of what is being recorded that the disk did not take.
     unsynced: BTreeSet<PathBuf>,
     /// Why the ledger could not be written.
-    trouble: Option<String>,
+    write_error: Option<String>,
 }
 
 impl Intake {
@@ -99,7 +99,7 @@ impl Intake {
             true_us: None,
             unwritten: Vec::new(),
             unsynced: BTreeSet::new(),
-            trouble: None,
+            write_error: None,
         };
         let (state, shown) = (Mutex::new(state), Mutex::default());
         let intake = Self { folders, owner: tag, leftovers_of, doorbell, state, shown, _side: side };
@@ -134,9 +134,9 @@ impl Intake {
     /// machine was started. Once is enough.
     pub fn settle(&self, true_us: i64) {
         let state = &mut *self.state();
-        if state.true_us.is_none() && state.trouble.is_none() {
+        if state.true_us.is_none() && state.write_error.is_none() {
             let settled = self.settle_now(state, true_us);
-            self.note_trouble(state, settled);
+            self.note_written(state, settled);
         }
     }
 
@@ -164,8 +164,7 @@ impl Intake {
     /// Keeps an item whose file was finished in [`Self::scratch`]. When this returns, it survives a power cut.
     pub fn admit_file(&self, dated: Dated, finished: &Path) -> Result<Room, SpoolError> {
         let media_bytes = fs::metadata(finished).doing("read", finished)?.len();
-        // The operating system says so once.
-        if self.state().unsynced.remove(finished) {
+        if !self.is_synced(finished) {
             return Err(io::Error::other("a part of it could not be written")).doing("keep", finished);
         }
         self.admit(dated, media_bytes, |path| durable::publish(finished, path).doing("keep", finished))
@@ -199,7 +198,7 @@ impl Intake {
         // The file is safe from here on. If its row cannot be written, the next start adds it.
         state.add(new);
         // While the ledger cannot be written, only `tend` tries.
-        if state.trouble.is_none() {
+        if state.write_error.is_none() {
             self.write(state);
         }
         Ok(room)
@@ -212,6 +211,11 @@ impl Intake {
         done.inspect_err(|_| drop(durable::remove_volatile(path)))
     }
 
+    /// Whether the disk has taken what there is of this file. The operating system says once that it has not.
+    pub(super) fn is_synced(&self, unfinished: &Path) -> bool {
+        !self.state().unsynced.remove(unfinished)
+    }
+
     /// Makes durable what is being recorded, as far as it has been written.
     pub fn sync_unfinished(&self) {
         if let Err(error) = self.sync_with(None) {
@@ -219,7 +223,7 @@ impl Intake {
         }
     }
 
-    fn sync_with(&self, file: Option<&Path>) -> Result<(), SpoolError> {
+    pub(super) fn sync_with(&self, file: Option<&Path>) -> Result<(), SpoolError> {
         let unfinished = self.folders.unfinished()?.into_iter().map(|(_, path)| path);
         let files: Vec<_> = unfinished.chain(file.map(Path::to_owned)).collect();
         let mut result = Ok(());
@@ -237,7 +241,7 @@ impl Intake {
     pub fn tend(&self) -> Option<String> {
         let state = &mut *self.state();
         self.write(state);
-        state.trouble.clone()
+        state.write_error.clone()
     }
 
     pub(super) fn write_found(&self) {
@@ -246,21 +250,21 @@ impl Intake {
 
     fn write(&self, state: &mut State) {
         let written = state.ledger.check().and_then(|()| self.write_all(state));
-        self.note_trouble(state, written);
+        self.note_written(state, written);
         self.update_shown(state);
     }
 
-    fn note_trouble(&self, state: &mut State, written: Result<(), SpoolError>) {
-        let had_trouble = state.trouble.is_some();
+    fn note_written(&self, state: &mut State, written: Result<(), SpoolError>) {
+        let had_failed = state.write_error.is_some();
         match written {
-            Ok(()) => state.trouble = None,
+            Ok(()) => state.write_error = None,
             // What is kept gets its rows at the next start.
             Err(error) if error.needs_restart() => panic!("{}", error.line()),
-            Err(error) => state.trouble = Some(error.line()),
+            Err(error) => state.write_error = Some(error.line()),
         }
-        if state.trouble.is_some() != had_trouble {
+        if state.write_error.is_some() != had_failed {
             // What is recorded must not wait a second each time.
-            let patience = if had_trouble { LEDGER_PATIENCE } else { Duration::ZERO };
+            let patience = if had_failed { LEDGER_PATIENCE } else { Duration::ZERO };
             let _ = state.ledger.set_patience(patience);
         }
     }

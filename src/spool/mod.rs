@@ -32,10 +32,10 @@ pub mod survey;
 mod tests;
 pub mod wall;
 
+pub use budget::Room;
 pub use error::SpoolError;
 pub use intake::Intake;
 pub use outbox::Outbox;
-pub use room::Room;
 
 /// What was found when the spool was opened.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

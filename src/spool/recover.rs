@@ -12,7 +12,6 @@
 
 #![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "EDGE: files")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -83,7 +82,6 @@ impl Intake {
         // In this order: files go from the one to the other.
         let scratch = listed(&self.folders.scratch)?;
         let mut whole = Vec::new();
-        let mut speech = Vec::new();
         for (file, path) in &scratch {
             match ItemName::of_file(file) {
                 Some(name) if known.see(file) => Found::tried(self.folders.to_place(&name)),
@@ -92,18 +90,9 @@ impl Intake {
                     Ok(false) => found.unfinished += removed(path),
                     Err(error) => Found::tried(Err(error)),
                 },
-                None if name::parse_unfinished_speech(file).is_some() => speech.push((file, path)),
-                // What is not whole of a clip can be kept once what is whole has its row.
-                None if name::parse_unfinished_clip(file).is_some() => {}
+                // What was being recorded is kept once what is whole has its row.
+                None if name::run_of_unfinished(file).is_some() => {}
                 _ => found.unfinished += removed(path),
-            }
-        }
-        // The whole of it was written, and the power went before its beginning was removed.
-        let numbers: BTreeSet<_> = whole.iter().map(|name| (name.kind(), name.run(), name.index())).collect();
-        for (file, path) in speech {
-            let Some((uid, number, _)) = name::parse_unfinished_speech(file) else { continue };
-            if numbers.contains(&(Kind::Utterance, uid, number)) {
-                found.unfinished += removed(path);
             }
         }
         each_file(&self.folders.items, |file, path| match file.and_then(ItemName::of_file) {

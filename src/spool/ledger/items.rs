@@ -226,12 +226,6 @@ impl Ledger {
         })
     }
 
-    /// Whether there is an utterance of this run and number.
-    pub fn has_utterance(&self, run: Uuid, number: u32) -> Result<bool, SpoolError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM item WHERE kind = 0 AND uid = ?1 AND number = ?2)";
-        self.read(|db| db.query_row(sql, params![run.as_bytes(), number], |row| row.get(0)))
-    }
-
     /// When something of this owner's was last refused, and the answer.
     pub fn last_refusal(&self, owner: Option<OwnerTag>) -> Result<Option<(Timestamp, String)>, SpoolError> {
         let sql = "SELECT refused_us, answer FROM item

@@ -82,15 +82,20 @@ impl Ledger {
     ) -> Result<(Self, Opened), SpoolError> {
         let path = folders.ledger();
         // A card may fail once; twice on a disk that is not full, this file cannot be read.
-        let usable = Self::usable(&path).or_else(|error| match error {
-            SpoolError::UnreadableLedger { .. } if folders.has_space() => Self::usable(&path),
-            error => Err(error),
-        });
+        let usable = if damage_note(&path).exists() {
+            Err(SpoolError::DamagedLedger { path: path.clone(), what: "a part of it could not be read".into() })
+        } else {
+            Self::usable(&path).or_else(|error| match error {
+                SpoolError::UnreadableLedger { .. } if folders.has_space() => Self::usable(&path),
+                error => Err(error),
+            })
+        };
         let (ledger, mut opened) = match usable {
             Ok(ledger) => (ledger, Opened::Kept),
             Err(error) => {
                 let Some(why) = error.reason_to_replace().filter(|_| folders.has_space()) else { return Err(error) };
                 set_aside(folders)?;
+                durable::remove(&damage_note(&path)).doing("remove", &path)?;
                 (Self::usable(&path)?, Opened::Replaced(why))
             }
         };
@@ -288,6 +293,8 @@ impl<T> OfLedger<T> for rusqlite::Result<T> {
         self.map_err(|source| match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SpoolError::LedgerBusy { path: path.into() },
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                // For the next start, which may not come upon the damage when it opens the ledger.
+                let _ = durable::shared_file(&damage_note(path));
                 SpoolError::DamagedLedger { path: path.into(), what: source.to_string() }
             }
             Some(ErrorCode::SystemIoFailure)
@@ -298,6 +305,11 @@ impl<T> OfLedger<T> for rusqlite::Result<T> {
             _ => SpoolError::Ledger { doing, path: path.into(), what: source.to_string() },
         })
     }
+}
+
+/// A file that says that the ledger is damaged.
+fn damage_note(ledger: &Path) -> PathBuf {
+    ledger.with_extension("damaged")
 }
 
 /// Whether the disk does not give what it was given; other failures are of memory, of locks, or of room.

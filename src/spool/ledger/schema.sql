@@ -1,6 +1,7 @@
 -- Version 1. Times are microseconds since 1970, UTC. Uptimes are microseconds since the machine was started.
 -- kind: 0 utterance, 1 clip, 2 picture. wall: 0 known, 1 provisional, 2 uncertain. step: 0 recorded, 1 file uploaded, 2 row posted,
 -- 3 sent. state: 0 waits for delivery, 1 waits for the clock to be set, 2 refused.
+-- What the columns may hold is checked when a ledger is opened (quick_check): a card may have turned a bit.
 
 CREATE TABLE owner (tag INTEGER PRIMARY KEY, home_id INTEGER NOT NULL, api TEXT NOT NULL) STRICT;
 
@@ -17,19 +18,19 @@ CREATE TABLE run (uid BLOB PRIMARY KEY, boot INTEGER NOT NULL, offset_us INTEGER
 
 CREATE TABLE item (
     id INTEGER PRIMARY KEY,
-    kind INTEGER NOT NULL,
-    owner INTEGER,
-    uid BLOB NOT NULL,
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 2),
+    owner INTEGER CHECK (owner BETWEEN 0 AND 4294967295),
+    uid BLOB NOT NULL CHECK (length(uid) = 16),
     number INTEGER NOT NULL,
     start_us INTEGER NOT NULL,
     end_us INTEGER NOT NULL,
     boot INTEGER NOT NULL,
     uptime_us INTEGER NOT NULL,
-    wall INTEGER NOT NULL,
+    wall INTEGER NOT NULL CHECK (wall BETWEEN 0 AND 2),
     track_id TEXT,
-    file TEXT NOT NULL,
+    file TEXT NOT NULL CHECK (file GLOB 'utterance_*.wav' OR file GLOB 'clip_*.mp4' OR file GLOB 'picture_*.jpg'),
     bytes INTEGER NOT NULL,
-    step INTEGER NOT NULL,
+    step INTEGER NOT NULL CHECK (step BETWEEN 0 AND 3),
     row_unclear INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     answer TEXT,        -- of the API, if it has refused the item

@@ -46,12 +46,47 @@ fn a_ledger_that_is_damaged_in_the_middle_is_found_out_at_the_start() -> Done {
     drop(intake);
     let path = dir.path().join("spool.db");
     let mut bytes = fs::read(&path).expect("readable");
-    let middle = bytes.len() / 2 / 4096 * 4096;
+    let middle = bytes.len() / 2 / 1024 * 1024;
     bytes[middle..middle + 4096].fill(0xaa);
     fs::write(&path, bytes).expect("writable");
     let (intake, found) = Intake::open(dir.path(), None)?;
     assert!(found.replaced.is_some_and(|why| why.contains("damaged")));
     assert_eq!(intake.totals().waiting.items(), 400);
+    Ok(())
+}
+
+#[test]
+fn a_row_that_says_what_cannot_be_is_found_out_at_the_start() -> Done {
+    for turned in ["kind = 7", "step = -1", "wall = 3", "uid = x'00'", "file = 'clip.mp3'"] {
+        let dir = filled_spool()?;
+        let db = Connection::open(dir.path().join("spool.db")).expect("opens");
+        let wrong = format!("PRAGMA ignore_check_constraints = ON; UPDATE item SET {turned} WHERE kind = 2");
+        db.execute_batch(&wrong).expect("writable");
+        drop(db);
+        let (intake, found) = Intake::open(dir.path(), Some(&home(3)))?;
+        assert!(found.replaced.is_some_and(|why| why.contains("damaged")), "{turned}");
+        assert_eq!(intake.totals().waiting.items(), 3, "{turned}");
+    }
+    Ok(())
+}
+
+#[test]
+fn damage_that_a_running_program_came_upon_is_known_at_the_next_start_and_at_no_other() -> Done {
+    let dir = filled_spool()?;
+    let outbox = Outbox::open(dir.path(), Some(&home(3)))?;
+    let path = dir.path().join("spool.db");
+    let whole = fs::read(&path).expect("readable");
+    fs::write(&path, vec![0xaa; whole.len()]).expect("writable");
+    for wal in ["spool.db-wal", "spool.db-shm"] {
+        let _ = fs::remove_file(dir.path().join(wal));
+    }
+    let looked = Survey::of(dir.path(), at(0));
+    assert!(looked.is_err_and(|error| error.needs_restart()));
+    drop(outbox);
+    // As if only a part had been damaged that is not looked at when it is opened.
+    fs::write(&path, whole).expect("writable");
+    assert!(Intake::open(dir.path(), Some(&home(3)))?.1.replaced.is_some());
+    assert_eq!(Intake::open(dir.path(), Some(&home(3)))?.1.replaced, None);
     Ok(())
 }
 
