@@ -66,6 +66,35 @@ fn what_version_0_1_0_has_left_is_taken_over_with_all_that_is_known_of_it() -> D
 }
 
 #[test]
+fn a_spool_that_version_0_1_0_recorded_is_taken_over() -> Done {
+    let dir = tempdir().expect("a folder");
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spool-0.1.0");
+    for folder in ["", "items", "refused", "runs", "scratch"] {
+        fs::create_dir_all(dir.path().join(folder)).expect("a folder");
+        let copied = |file: &&String| recorded.join(folder).join(file).is_file() && *file != "README.md";
+        for file in files(&recorded.join(folder)).iter().filter(copied) {
+            fs::copy(recorded.join(folder).join(file), dir.path().join(folder).join(file)).expect("copied");
+        }
+    }
+    let (intake, found) = Intake::open(dir.path(), Some(&home(3)))?;
+    assert_eq!((found.waiting, found.adopted, found.lost, found.damaged, found.without_row), (7, 1, 0, 0, 0));
+    let outbox = Outbox::open(dir.path(), Some(&home(3)))?;
+    let entries: Vec<_> = std::iter::from_fn(|| take(&outbox)).map(|id| outbox.load(&id).expect("whole")).collect();
+    let steps: Vec<_> = entries.iter().map(|entry| (entry.item.kind(), entry.step)).collect();
+    let clips = entries.iter().filter(|entry| entry.item.kind() == Kind::Clip).count();
+    assert_eq!((steps[0], clips), ((Kind::Utterance, Step::RowPosted), 3));
+    let Item::Utterance { start, track_id, .. } = &entries[0].item else { panic!("{entries:?}") };
+    assert_eq!(start.to_string(), "2026-11-27T21:05:17.654186Z");
+    assert!(track_id.ends_with("9115d8aa7449409d877f85ebf452a1c2"), "the server may have this task already");
+    let told = outbox.last_set_aside(Timestamp::now()).map(|(_, answer)| answer);
+    assert_eq!(told.as_deref(), Some("the API refused it (400): {\"video_file\": [\"This clip is of no use.\"]}"));
+    assert_eq!(files(&dir.path().join("scratch")), [""; 0]);
+    drop((intake, outbox));
+    assert_eq!(Intake::open(dir.path(), Some(&home(3)))?.1, Found { waiting: 7, ..Found::default() });
+    Ok(())
+}
+
+#[test]
 fn nothing_is_taken_over_while_0_1_0_still_uses_it() -> Done {
     let dir = spool_of_0_1_0();
     let old = fs::File::create(dir.path().join("lock-upload")).expect("writable");
