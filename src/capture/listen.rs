@@ -15,8 +15,6 @@ use crate::event::{Event, Part};
 use crate::limits::{CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES, SPEECH_PIECE_SAMPLES};
 use crate::segment::{Gauge, Heard, Hearing, Overheard, Settings, Threshold};
 
-/// In samples.
-
 /// Hears a source until it ends or `stop` is set; what is being said then is kept.
 ///
 /// # Errors

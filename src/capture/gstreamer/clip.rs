@@ -1,6 +1,6 @@
 //! One clip's file: a small pipeline of its own, so that a full disk ends a clip and never the pictures.
 
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: a file, written by GStreamer")]
+#![expect(clippy::disallowed_types, reason = "EDGE: a file, written by GStreamer")]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
