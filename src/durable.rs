@@ -101,7 +101,7 @@ pub fn append_volatile(path: &Path, bytes: &[u8], mode: u32, reserved_bytes: u64
 pub fn complete_volatile(path: &Path, bytes: &[u8], header_bytes: usize) -> io::Result<()> {
     let file = File::options().write(true).open(path)?;
     let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(bytes.len());
-    perform(Operation::Grow(path), || {
+    perform(Operation::Grow, || {
         file.write_all_at(&bytes[there..], there as u64)?;
         file.write_all_at(&bytes[..header_bytes.min(there)], 0)?;
         // Also what was reserved beyond.
@@ -250,7 +250,7 @@ fn sync_parent(path: &Path) -> io::Result<()> {
 #[cfg_attr(not(test), allow(dead_code, reason = "looked at by the tests alone, which cut the power"))]
 enum Operation<'a> {
     Write(&'a Path),
-    Grow(&'a Path),
+    Grow,
     SyncFile(&'a Path),
     Rename(&'a Path, &'a Path),
     Remove(&'a Path),

@@ -126,7 +126,7 @@ impl Supply {
                 None
             }
             // What was durable of it stays.
-            Operation::Grow(_) => None,
+            Operation::Grow => None,
             Operation::SyncFile(path) => {
                 self.unsynced.remove(path);
                 None
