@@ -338,7 +338,8 @@ impl Trial {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    // Fewer if the environment says so, as where they are emulated.
+    #![proptest_config(ProptestConfig { cases: 150.min(ProptestConfig::default().cases), ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_lost_nothing_doubled_and_the_budget_kept_wherever_the_power_fails(

@@ -287,7 +287,7 @@ fn rule() -> impl Strategy<Value = Rule> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(100.min(ProptestConfig::default().cases)))]
 
     #[test]
     fn while_some_request_succeeds_every_kind_advances(
