@@ -9,6 +9,8 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +98,9 @@ def run(stage):
         stage.report.unlink(missing_ok=True)
         options = f"{os.environ.get('PYTEST_ADDOPTS', '')} --junitxml={shlex.quote(str(stage.report))}"
         environment["PYTEST_ADDOPTS"] = options
+    began = time.monotonic()
     code = subprocess.run(stage.command, env=environment, check=False).returncode
+    print(f"{stage.name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     if not stage.report:
         return [counts.Case(stage.name, counts.FAILED if code else counts.PASSED)], []
     cases, left_out = read(stage)
@@ -115,6 +119,18 @@ def read(stage):
     if stage.report.suffix == ".log":
         return counts.from_libtest(text, "listener::sticks"), []
     return counts.from_junit(text, stage.prefix), counts.left_out(text)
+
+
+@contextmanager
+def built_beside(command):
+    """Builds what later stages need, while the tests of earlier ones wait more than they calculate. A stage that comes to it sooner waits
+    for cargo's lock, and one that finds it has failed builds it itself."""
+    building = subprocess.Popen(["chrt", "--idle", "0", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        building.terminate()
+        building.wait()
 
 
 def has_failed(cases):
@@ -157,7 +173,8 @@ def main():
     lacking = needs.unmet()
     every = stages(lacking)
     chosen = [stage for stage in every if stage.is_quick or not options.quick]
-    cases, notes = run_in_order(chosen)
+    with built_beside(["true"] if options.quick else ["cargo", "build", "--locked", "--release"]):
+        cases, notes = run_in_order(chosen)
     notes += [f"left out by --quick: {stage.name}" for stage in every if stage not in chosen]
     if not has_failed(cases):
         cases += counts.not_reported(listed(), cases, lacking, options.quick)

@@ -1,5 +1,6 @@
 """How scripts/test runs its stages, and what it asks of the machine."""
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,15 @@ def stage(folder, script, has_report=True):
 def leaves(name, code=0):
     """A script that reports one test that has passed."""
     return f"echo '{ONE_TEST.format(name)}' >\"$1\"; exit {code}"
+
+
+def test_what_is_built_beside_ends_with_the_stages(tmp_path):
+    told = tmp_path / "told"
+    with stages.built_beside(["sh", "-c", f"echo begun >{told}; exec sleep 600"]):
+        while not (told.exists() and told.read_text()):
+            time.sleep(0.01)
+    # Here it has ended, or this test would not be over.
+    assert told.read_text() == "begun\n"
 
 
 @pytest.mark.parametrize("script, outcome", [("true", PASSED), ("false", FAILED)])
