@@ -1,7 +1,6 @@
 //! Files that are either there whole or not at all. EDGE: the only file that fsyncs and renames.
 //!
-//! Durability rule 1: written under a temporary name elsewhere on the same file system, fsynced, renamed, folder
-//! fsynced. After an error nothing may be assumed of the target but that it is the old file or the new one.
+//! Written under a temporary name elsewhere on the same file system, fsynced, renamed, folder fsynced. After an error nothing may be assumed of the target but that it is the old file or the new one.
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "EDGE: files")]
 
@@ -12,6 +11,8 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, Per
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+use crate::limits::PICTURE_RESERVE_BYTES;
 
 /// Writes `bytes` to `target`, which appears whole or not at all; a file that was there is replaced.
 /// `scratch_dir` must be on the same file system. Nobody but its owner may read it.
@@ -81,12 +82,6 @@ pub fn copy(mut from: File, scratch_dir: &Path, target: &Path) -> io::Result<()>
     sync_parent(target)
 }
 
-/// Moves a file that another writer has finished to `target` on the same file system, durably.
-pub fn publish(finished: &Path, target: &Path) -> io::Result<()> {
-    perform(Operation::SyncFile(finished), || File::open(finished)?.sync_all())?;
-    relocate(finished, target)
-}
-
 /// Adds to the end of a file, which [`sync_together`] makes durable. The first time it is made, with room reserved for so many bytes.
 pub fn append_volatile(path: &Path, bytes: &[u8], mode: u32, reserved_bytes: u64) -> io::Result<()> {
     let mut file = File::options().create(true).append(true).mode(mode).open(path)?;
@@ -110,8 +105,12 @@ pub fn complete_volatile(path: &Path, bytes: &[u8], header_bytes: usize) -> io::
 }
 
 /// Reserves room behind the first `from` bytes of a file that grows, so that it need not be found each time that it is synced. What is
-/// not used is given back by [`give_back`]. Some file systems cannot do it.
+/// not used is given back by [`give_back`]. Some file systems cannot do it, and a disk that is almost full should not.
 pub fn reserve(file: &File, from: u64, bytes: u64) -> io::Result<()> {
+    let disk = rustix::fs::fstatvfs(file)?;
+    if disk.f_bavail * disk.f_frsize < bytes + PICTURE_RESERVE_BYTES {
+        return Ok(());
+    }
     Ok(rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, from, bytes)?)
 }
 
@@ -207,7 +206,7 @@ pub fn create_dir_with_mode(path: &Path, mode: u32) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// Opens a file that carries nothing but locks, making it if need be.
+/// Opens a file that several users may use, making it empty if need be.
 pub fn shared_file(path: &Path) -> io::Result<File> {
     // An existing one may belong to another user of the group, and O_CREAT is refused for those in some folders.
     File::options()

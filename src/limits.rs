@@ -147,7 +147,7 @@ pub const PICTURE_RESERVE_BYTES: u64 = 24 << 20;
 /// Below this much no clip is kept either.
 pub const CLIP_RESERVE_BYTES: u64 = 16 << 20;
 
-/// Below this much even speech is refused; what is left holds the manifests of items being delivered.
+/// Below this much even speech is refused; what is left holds the rows of items being delivered.
 pub const SPEECH_RESERVE_BYTES: u64 = 2 << 20;
 
 /// TCP counts ports in 16 bits; 0 is none.

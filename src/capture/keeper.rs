@@ -9,21 +9,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::Seen;
+use super::shortages::{Shortages, dropped_since};
 use crate::clock::Clock;
 use crate::event::{Event, Fault, Part};
-use crate::item::{Dated, Item, Kind, Recorded, WAV_HEADER_BYTES, Wall, name};
+use crate::item::{Dated, Item, ItemName, Kind, Recorded, WAV_HEADER_BYTES, Wall, name};
 use crate::limits::{CLOCK_PATIENCE, GOOD_TIME_INTERVAL, LOSS_LOG_INTERVAL, SAMPLE_RATE_HZ, SYNC_INTERVAL};
 use crate::spool::amount::Amounts;
 use crate::spool::budget::short;
 use crate::spool::wall::{Reading, WallHistory};
-use crate::spool::{Intake, Room, SpoolError};
+use crate::spool::{Eviction, Intake, SpoolError};
 
 const CLOCK_NOT_SET: &str = "no time server answers, so the clock is not set, and what is recorded waits for it; \
                              check the network, and let NTP (UDP port 123) through";
+
+/// The start of an utterance may be corrected by so much while it goes on: the clock of a sound card is followed. Another utterance begins
+/// later than that.
+const SAME_START: SignedDuration = SignedDuration::from_millis(100);
 
 /// What the capture stages hand over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +67,8 @@ pub struct Keeper {
     runs: BTreeSet<Uuid>,
     history: WallHistory,
     next_index: u32,
-    /// The file of what is being said.
-    so_far: Option<PathBuf>,
+    /// The file of what is being said, and when that began.
+    so_far: Option<(PathBuf, Timestamp)>,
     track_cluster: String,
     shortage: Shortages,
     /// When what is being recorded was last made durable, monotonic.
@@ -126,7 +131,7 @@ impl Keeper {
                 let dated = self.date(Item::Clip { uid, start, end });
                 let result = self.intake.admit_file(dated, &file);
                 if result.is_err() {
-                    // It is in the scratch folder, which the next start empties, but the disk may be full now.
+                    // The disk may be full.
                     let _ = fs::remove_file(&file);
                 }
                 (Kind::Clip, result)
@@ -154,9 +159,9 @@ impl Keeper {
     }
 
     /// Says what had to be given up.
-    fn tell_of(&mut self, room: &Room, tell: &dyn Fn(Event)) {
-        room.given_up.iter().for_each(|given_up| tell(Event::Dropped(given_up.name.kind())));
-        let worst = room.given_up.iter().map(|given_up| given_up.name.kind()).min();
+    fn tell_of(&mut self, room: &Eviction, tell: &dyn Fn(Event)) {
+        room.given_up.iter().for_each(|name| tell(Event::Dropped(name.kind())));
+        let worst = room.given_up.iter().map(ItemName::kind).min();
         if let (Some(worst), Some(shortage)) = (worst, room.shortage) {
             let text = short(worst, shortage.is_disk, room.max_bytes);
             self.shortage.tell(worst, text, self.clock.monotonic(), tell);
@@ -164,12 +169,12 @@ impl Keeper {
     }
 
     fn lose(&mut self, kind: Kind, cause: String, tell: &dyn Fn(Event)) {
-        self.intake.count_lost(kind, 0);
+        self.intake.count_lost(kind);
         tell(Event::Dropped(kind));
         self.shortage.tell(kind, cause, self.clock.monotonic(), tell);
     }
 
-    /// What has to be done now and then: called several times a second.
+    /// What has to be done now and then: called twice a second, and after each recording.
     pub fn tend(&mut self, tell: &dyn Fn(Event)) {
         if self.clock.monotonic() >= self.synced + SYNC_INTERVAL {
             self.intake.sync_unfinished();
@@ -250,7 +255,7 @@ impl Keeper {
         Dated { item, recorded: Recorded { boot: self.boot, uptime_us }, wall }
     }
 
-    fn keep_speech(&mut self, start: Timestamp, end: Timestamp, samples: &[i16]) -> Result<Room, SpoolError> {
+    fn keep_speech(&mut self, start: Timestamp, end: Timestamp, samples: &[i16]) -> Result<Eviction, SpoolError> {
         let wav = wav(samples).map_err(|source| SpoolError::Io {
             doing: "make a WAV for",
             path: self.intake.scratch().into(),
@@ -261,7 +266,11 @@ impl Keeper {
         // The number is used up even if the item cannot be kept: two rows of one number stop the server's chain.
         self.next_index += 1;
         let dated = self.date(item);
-        let so_far = self.so_far.take();
+        let is_other = |began: Timestamp| start.duration_since(began).abs() > SAME_START;
+        if self.so_far.as_ref().is_some_and(|(_, began)| is_other(*began)) {
+            self.forget_speech();
+        }
+        let so_far = self.so_far.take().map(|(file, _)| file);
         self.intake.admit_speech(dated, &wav, so_far.as_deref())
     }
 
@@ -272,9 +281,10 @@ impl Keeper {
     /// A card that is full or slow is told of by what is finished; here nothing is lost but a help.
     fn keep_so_far(&mut self, start: Timestamp, from: usize, samples: &[i16]) {
         if from == 0 {
-            self.so_far = Some(self.intake.scratch().join(name::unfinished_speech(self.uid, self.next_index, start)));
+            let file = name::unfinished_speech(self.uid, self.next_index, start);
+            self.so_far = Some((self.intake.scratch().join(file), start));
         }
-        let Some(file) = &self.so_far else { return };
+        let Some((file, _)) = &self.so_far else { return };
         // The header is written when the length is known.
         let mut bytes = vec![0; if from == 0 { WAV_HEADER_BYTES } else { 0 }];
         bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
@@ -285,7 +295,7 @@ impl Keeper {
     }
 
     fn forget_speech(&mut self) {
-        if let Some(file) = self.so_far.take() {
+        if let Some((file, _)) = self.so_far.take() {
             self.intake.forget_speech(&file);
         }
     }
@@ -301,36 +311,6 @@ impl Keeper {
             }
         }
     }
-}
-
-/// What is said of what is dropped: once, and again only when it gets worse.
-#[derive(Debug, Default)]
-struct Shortages {
-    /// What is dropped, down to the most valuable.
-    worst: Option<Kind>,
-    /// Monotonic.
-    last: Duration,
-}
-
-impl Shortages {
-    fn tell(&mut self, kind: Kind, text: String, now: Duration, tell: &dyn Fn(Event)) {
-        self.last = now;
-        if self.worst.is_none_or(|worst| kind < worst) {
-            self.worst = Some(kind);
-            tell(Event::Fault(Fault::new(Part::Disk, text)));
-        }
-    }
-
-    fn is_over(&self, now: Duration) -> bool {
-        self.worst.is_some() && now >= self.last + LOSS_LOG_INTERVAL
-    }
-}
-
-fn dropped_since(before: &Amounts, now: &Amounts) -> String {
-    let more = |kind| now.of(kind).items - before.of(kind).items;
-    let counts: Vec<_> = Kind::ALL.into_iter().filter(|kind| more(*kind) > 0).collect();
-    let counts: Vec<_> = counts.into_iter().map(|kind| format!("{} {kind}s", more(kind))).collect();
-    format!("dropped: {}", counts.join(", "))
 }
 
 /// A WAV file of 16-bit mono samples.

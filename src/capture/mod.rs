@@ -27,6 +27,7 @@ pub mod retime;
 pub mod run;
 pub mod schedule;
 #[cfg(feature = "device")]
+mod shortages;
 pub mod stages;
 #[cfg(feature = "device")]
 mod stamp;

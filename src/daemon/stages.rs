@@ -163,7 +163,7 @@ impl Stages {
                 }
                 Phase::Stopping { since: now }
             }
-            // A request that hangs is cut off: the item stays where its manifest says.
+            // A request that hangs is cut off: the item stays where its row says.
             Phase::Stopping { since }
                 if self.upload.as_ref().is_none_or(|upload| upload.thread.is_finished())
                     || now >= since + STOP_TIMEOUT =>

@@ -1,7 +1,8 @@
 //! A disk that loses its power, for tests: after a number of operations every further one fails, and what was not made
 //! durable by then is lost or not, as chance has it.
 //!
-//! A rename or a removal is durable once its folder is synced, a file's contents once the file is. Of what is not
+//! A rename or a removal is durable once its folder is synced, a file's contents once the file is. A file whose old folder was synced and
+//! whose new one was not is in neither. Of what is not
 //! durable any part may be lost, in any order, as POSIX allows and as file systems other than ext4 do it; only of one
 //! file the earlier operation is never lost without the later.
 
@@ -36,6 +37,8 @@ struct Undo {
     path: PathBuf,
     /// What was there before.
     replaced: Option<PathBuf>,
+    /// That it has left its folder is durable.
+    has_left: bool,
 }
 
 /// A folder for what is watched. In memory, since a database syncs by itself, thousands of times.
@@ -76,8 +79,10 @@ pub fn restore(mut is_lost: impl FnMut() -> bool) {
                 kept.extend(paths.into_iter().flatten());
                 continue;
             }
-            if let Some(from) = &undo.moved_from {
-                fs::rename(&undo.path, from).expect("it was moved");
+            match &undo.moved_from {
+                Some(_) if undo.has_left => fs::remove_file(&undo.path).expect("it was moved"),
+                Some(from) => fs::rename(&undo.path, from).expect("it was moved"),
+                None => {}
             }
             if let Some(replaced) = &undo.replaced {
                 fs::rename(replaced, &undo.path).expect("it is in the attic");
@@ -132,6 +137,9 @@ impl Supply {
                 None
             }
             Operation::SyncDir(dir) => {
+                for undo in &mut self.pending {
+                    undo.has_left |= undo.moved_from.as_ref().is_some_and(|from| folder(from) == dir);
+                }
                 self.pending.retain(|undo| undo.folder != dir);
                 None
             }
@@ -140,14 +148,25 @@ impl Supply {
                 if self.unsynced.remove(from) {
                     self.unsynced.insert(to.into());
                 }
-                Some(Undo { folder: folder(to), moved_from: Some(from.into()), path: to.into(), replaced })
+                Some(Undo {
+                    folder: folder(to),
+                    moved_from: Some(from.into()),
+                    path: to.into(),
+                    replaced,
+                    has_left: false,
+                })
             }
             // A database that has committed survives.
             Operation::Commit => None,
             Operation::Remove(path) => {
                 let replaced = self.keep(path);
-                let undo =
-                    |_: &PathBuf| Undo { folder: folder(path), moved_from: None, path: path.into(), replaced: None };
+                let undo = |_: &PathBuf| Undo {
+                    folder: folder(path),
+                    moved_from: None,
+                    path: path.into(),
+                    replaced: None,
+                    has_left: false,
+                };
                 replaced.as_ref().map(undo).map(|undo| Undo { replaced, ..undo })
             }
         })

@@ -20,6 +20,8 @@ pub enum Heard {
     Began,
     /// An utterance is over.
     Utterance {
+        /// The number of its first sample, counted from the start of the source: no other has it.
+        first_sample: u64,
         /// When its first sample was taken.
         start: Timestamp,
         /// When its last sample was over.
@@ -85,10 +87,11 @@ impl Hearing {
         }
     }
 
-    /// When the first sample was taken of what is being said, and its samples so far.
-    pub fn being_said(&self) -> Option<(Timestamp, &[i16])> {
+    /// What is being said: the number of its first sample, when that was taken, and its samples so far.
+    pub fn being_said(&self) -> Option<(u64, Timestamp, &[i16])> {
         let (start, samples) = self.segmenter.being_said()?;
-        Some((self.clock.time_of(self.segment_origin + start)?, samples))
+        let first_sample = self.segment_origin + start;
+        Some((first_sample, self.clock.time_of(first_sample)?, samples))
     }
 
     /// How many samples may be waited for at once, see [`Segmenter::patience`].
@@ -116,7 +119,8 @@ impl SoundChunk {
 
 fn heard(clock: &SampleClock, origin: u64, utterance: Utterance) -> Heard {
     let time_of = |sample: u64| clock.time_of(origin + sample).unwrap_or_default();
-    Heard::Utterance { start: time_of(utterance.start), end: time_of(utterance.end()), samples: utterance.samples }
+    let (first_sample, start, end) = (origin + utterance.start, time_of(utterance.start), time_of(utterance.end()));
+    Heard::Utterance { first_sample, start, end, samples: utterance.samples }
 }
 
 #[cfg(test)]
@@ -171,8 +175,8 @@ mod tests {
     fn what_is_being_said_can_be_had_before_it_is_over() {
         let mut hearing = Hearing::new(SETTINGS);
         hear(&mut hearing, (0..100).map(|i| chunk(i * 20, if i >= 50 { 5000 } else { 10 })));
-        let (start, samples) = hearing.being_said().expect("someone speaks");
-        assert_eq!((start, samples.len()), (at(700), 1300 * 16));
+        let (first_sample, start, samples) = hearing.being_said().expect("someone speaks");
+        assert_eq!((first_sample, start, samples.len()), (700 * 16, at(700), 1300 * 16));
         hear(&mut hearing, (100..150).map(|i| chunk(i * 20, 10)));
         assert_eq!(hearing.being_said(), None);
     }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! ftyp  mdat moov   mdat moof   mdat moof   mdat…
-//!       └ 1st s ┘   └ 2nd s ┘   └ 3rd s ┘   └ lost
+//!       └ 200 ms ┘  └ 200 ms ┘  └ 200 ms ┘  └ lost
 //! ```
 
 use std::io::{Read, Seek, SeekFrom};
@@ -82,7 +82,7 @@ pub fn unfinished(file: &mut (impl Read + Seek)) -> Option<[(u64, Vec<u8>); 2]> 
 }
 
 /// The index of such a file with the whole length in it, and where in the file it stands. As it was written it knows of the
-/// first second alone, and players show that, or stop there. It keeps its size, so that it may be written in its place.
+/// first fragment alone, and players show that, or stop there. It keeps its size, so that it may be written in its place.
 pub fn mended_index(file: &mut (impl Read + Seek), length: Duration) -> Option<(u64, Vec<u8>)> {
     let mut at = 0;
     loop {

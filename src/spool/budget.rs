@@ -73,19 +73,6 @@ fn reserve_bytes(kind: Kind) -> u64 {
     }
 }
 
-/// An item that may be given up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Its row.
-    pub row: i64,
-    /// Its name.
-    pub name: ItemName,
-    /// Whether the API has refused it.
-    pub was_refused: bool,
-    /// What its file takes on the disk.
-    pub disk_bytes: u64,
-}
-
 /// What is given up for one of kind `newcomer`, in this order: which kinds, and whether of other owners. Nothing is given up for
 /// what is worth less.
 pub fn order(newcomer: Kind) -> impl Iterator<Item = (Kind, bool)> {
@@ -96,11 +83,11 @@ pub fn order(newcomer: Kind) -> impl Iterator<Item = (Kind, bool)> {
 
 /// Whether giving up all that may be given up for `newcomer` makes so many bytes free.
 pub fn can_free(totals: &Totals, newcomer: Kind, bytes: u64) -> bool {
-    let all: u64 =
-        Kind::ALL.into_iter().filter(|kind| *kind >= newcomer).map(|kind| totals.disk_bytes[kind as usize]).sum();
-    let of_others: u64 =
-        Kind::ALL.into_iter().filter(|kind| *kind < newcomer).map(|kind| totals.others_disk_bytes[kind as usize]).sum();
-    all + of_others >= bytes
+    let of = |(kind, of_others)| match of_others {
+        true => totals.others_disk_bytes[kind as usize],
+        false => totals.disk_bytes[kind as usize] - totals.others_disk_bytes[kind as usize],
+    };
+    order(newcomer).map(of).sum::<u64>() >= bytes
 }
 
 /// What a person is told when recordings are dropped, down to this kind, and what to do.
@@ -120,13 +107,13 @@ pub fn short(worst: Kind, is_disk: bool, max_bytes: u64) -> String {
 
 /// What had to be given up for a new item.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Room {
+pub struct Eviction {
     /// Why, if anything was.
     pub shortage: Option<Shortage>,
     /// The budget.
     pub max_bytes: u64,
     /// What was given up: it has left the spool.
-    pub given_up: Vec<Candidate>,
+    pub given_up: Vec<ItemName>,
 }
 
 #[cfg(test)]

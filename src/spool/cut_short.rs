@@ -15,7 +15,7 @@ use super::files::{SHARED, each_file};
 use super::intake::Intake;
 use super::ledger::clocks::UNKNOWN_BOOT;
 use super::ledger::items::NewRow;
-use super::{Room, SpoolError};
+use super::{Eviction, SpoolError};
 use crate::clock::signed;
 use crate::durable;
 use crate::item::{Dated, Entry, Item, Recorded, WAV_HEADER_BYTES, Wall, name};
@@ -37,9 +37,7 @@ impl Intake {
         // As in a clip that ends by itself: its last frame may be over a moment after the minute.
         let minute = Timestamp::from_second((start.as_second().div_euclid(60) + 1) * 60).unwrap_or(Timestamp::MAX);
         let end = (start + signed(whole.length)).min(minute);
-        match self
-            .adopt(Item::Clip { uid, start, end }, whole.bytes, |to| durable::publish(path, to).doing("keep", path))
-        {
+        match self.adopt(Item::Clip { uid, start, end }, whole.bytes, |to| self.publish(path, to)) {
             // There may be room at the next start.
             Err(SpoolError::Full { .. }) => Ok(true),
             other => other.map(|_| true),
@@ -66,8 +64,9 @@ impl Intake {
         let bytes = fs::read(path).doing("read", path)?;
         let sound = bytes.get(WAV_HEADER_BYTES..).unwrap_or_default();
         let length_ms = sound.len() / BYTES_PER_MS;
-        if length_ms == 0 {
-            return durable::remove(path).doing("remove", path).map(|()| false);
+        // It may have been kept, and this be left by a disk that did not remove it.
+        if length_ms == 0 || self.state().ledger.has_utterance(uid, index)? {
+            return durable::remove_volatile(path).doing("remove", path).map(|()| false);
         }
         let whole = sound[..length_ms * BYTES_PER_MS].chunks_exact(2);
         let samples: Vec<_> = whole.map(|sample| i16::from_le_bytes([sample[0], sample[1]])).collect();
@@ -84,7 +83,7 @@ impl Intake {
         item: Item,
         media_bytes: u64,
         put: impl FnOnce(&Path) -> Result<(), SpoolError>,
-    ) -> Result<Room, SpoolError> {
+    ) -> Result<Eviction, SpoolError> {
         let run = {
             let ledger = &self.state().ledger;
             // A clip's run may not be in the ledger; then it is from the latest.
@@ -101,7 +100,7 @@ impl Intake {
             },
         };
         let uptime_us = item.start().as_microsecond().saturating_sub(offset_us);
-        let owner = run.map_or(self.leftovers_of(), |run| run.owner);
+        let owner = run.map_or(self.leftovers_of, |run| run.owner);
         let recorded = Recorded { boot: uuid::Uuid::nil(), uptime_us };
         let entry = Entry::new(Dated { item, recorded, wall }, media_bytes, owner);
         self.admit_row(NewRow { row: 0, entry, owner, boot: Some(boot), uptime_us, refused: None }, put)
@@ -114,14 +113,15 @@ impl Intake {
 
     /// Keeps an utterance. If its beginning is in a file already, that becomes the utterance's: sound is written to the card once, and an
     /// utterance is never there twice.
-    pub fn admit_speech(&self, dated: Dated, wav: &[u8], so_far: Option<&Path>) -> Result<Room, SpoolError> {
-        let admitted = self.admit(dated, wav.len() as u64, |path| match so_far {
-            Some(so_far) if self.is_synced(so_far) => self.complete_speech(path, wav, so_far),
-            Some(spoilt) => {
-                durable::remove(spoilt).doing("remove", spoilt)?;
-                self.write_file(path, wav)
+    pub fn admit_speech(&self, dated: Dated, wav: &[u8], so_far: Option<&Path>) -> Result<Eviction, SpoolError> {
+        let admitted = self.admit(dated, wav.len() as u64, |path| {
+            let Some(so_far) = so_far else { return self.write_file(path, wav) };
+            if !self.take_sync_failure(so_far) && self.complete_speech(path, wav, so_far).is_ok() {
+                return Ok(());
             }
-            None => self.write_file(path, wav),
+            // The disk did not take a part of it. All of it is still here.
+            durable::remove_volatile(so_far).doing("remove", so_far)?;
+            self.write_file(path, wav)
         });
         if let (Err(SpoolError::Full { .. }), Some(so_far)) = (&admitted, so_far) {
             self.forget_speech(so_far);
@@ -129,11 +129,10 @@ impl Intake {
         admitted
     }
 
-    /// `so_far` has the first bytes of `wav`, but for the header.
+    /// Adds the rest of `wav` to a file that has its beginning, but for the header.
     fn complete_speech(&self, path: &Path, wav: &[u8], so_far: &Path) -> Result<(), SpoolError> {
         durable::complete_volatile(so_far, wav, WAV_HEADER_BYTES).doing("write", so_far)?;
-        self.sync_with(Some(so_far))?;
-        durable::relocate(so_far, path).doing("keep", so_far)
+        self.publish(so_far, path)
     }
 
     /// What was being said is over, and no utterance.
@@ -230,6 +229,21 @@ mod tests {
         drop((first, spool));
         let (_, spool) = keeper(dir.path());
         assert_eq!(lengths_s(&spool), [2.0]);
+    }
+
+    #[test]
+    fn the_beginning_of_something_else_never_gets_into_an_utterance() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mut keeper, spool) = keeper(dir.path());
+        keeper.keep(so_far(0, SECOND), &|_| {});
+        let later = start() + SignedDuration::from_millis(700);
+        let end = later + SignedDuration::from_secs(2);
+        keeper.keep(Recording::Speech { start: later, end, samples: vec![9; SECOND * 2] }, &|_| {});
+        let id = spool.take(Want::Any, Duration::ZERO, || Duration::ZERO).expect("readable").expect("it waits");
+        spool.load(&id).expect("loads");
+        let wav = fs::read(spool.media(&id)).expect("readable");
+        assert!(wav[WAV_HEADER_BYTES..].chunks(2).all(|sample| sample == [9, 0]));
+        assert_eq!(fs::read_dir(dir.path().join("scratch")).expect("a folder").count(), 0);
     }
 
     #[test]

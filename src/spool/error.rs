@@ -36,11 +36,8 @@ pub enum SpoolError {
         dir: PathBuf,
     },
     /// Another program keeps the ledger to itself.
-    #[error("another program, sqlite3 perhaps, keeps {path} locked; end it. What is recorded meanwhile is kept")]
-    LedgerBusy {
-        /// The database.
-        path: PathBuf,
-    },
+    #[error("another program, sqlite3 perhaps, keeps {0} locked; end it. What is recorded meanwhile is kept")]
+    LedgerBusy(PathBuf),
     /// It cannot be read as what it is.
     #[error("{path} is damaged: {what}")]
     DamagedLedger {
@@ -58,20 +55,14 @@ pub enum SpoolError {
         what: String,
     },
     /// It was written by a newer version of the program.
-    #[error("{path} was written by a newer version of the program")]
-    NewerLedger {
-        /// The database.
-        path: PathBuf,
-    },
-    /// Another version of the program is still at it.
-    #[error("version 0.1.0 of the program still uses {0}; it is taken over when that has ended")]
+    #[error("{0} was written by a newer version of the program")]
+    NewerLedger(PathBuf),
+    /// A version of the program without a ledger is still at it.
+    #[error("an older version of the program still uses {0}; it is taken over when that has ended")]
     OldVersion(PathBuf),
     /// The other side has set it aside.
-    #[error("{path} is another file now; the program has to be started again")]
-    LedgerReplaced {
-        /// The database.
-        path: PathBuf,
-    },
+    #[error("{0} is another file now; the program has to be started again")]
+    LedgerReplaced(PathBuf),
     /// SQLite refused for another reason.
     #[error("cannot {doing} {path}: {what}")]
     Ledger {
@@ -95,21 +86,16 @@ pub enum SpoolError {
 }
 
 impl SpoolError {
-    /// Whether the item itself is lost to delivery; it has left the spool.
-    pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. })
-    }
-
     /// Why the ledger cannot be used any more, if it cannot.
     pub fn reason_to_replace(&self) -> Option<String> {
         let is_of_no_use =
-            matches!(self, Self::DamagedLedger { .. } | Self::UnreadableLedger { .. } | Self::NewerLedger { .. });
+            matches!(self, Self::DamagedLedger { .. } | Self::UnreadableLedger { .. } | Self::NewerLedger(_));
         is_of_no_use.then(|| self.to_string())
     }
 
     /// Whether only another start of the program can help: that makes a new ledger, or opens the one that another has made.
     pub fn needs_restart(&self) -> bool {
-        matches!(self, Self::DamagedLedger { .. } | Self::LedgerReplaced { .. })
+        matches!(self, Self::DamagedLedger { .. } | Self::LedgerReplaced(_))
     }
 
     /// The error with its cause, on one line.

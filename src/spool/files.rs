@@ -122,13 +122,22 @@ impl Folders {
         written.inspect_err(|_| drop(fs::remove_file(path))).doing("write", path)
     }
 
-    /// The files of what is being recorded or has no row yet, with the run of each.
-    pub(super) fn unfinished(&self) -> Result<Vec<(Uuid, PathBuf)>, SpoolError> {
+    /// The files of what is being recorded.
+    pub(super) fn being_recorded(&self) -> Result<Vec<PathBuf>, SpoolError> {
         let mut files = Vec::new();
         each_file(&self.scratch, |file, path| {
-            files.extend(file.and_then(name::run_of_unfinished).map(|run| (run, path.to_owned())));
+            let is_item = |file: &&str| ItemName::of_file(file).is_some();
+            let unfinished = file.filter(|file| !is_item(file)).and_then(name::run_of_unfinished);
+            files.extend(unfinished.map(|_| path.to_owned()));
         })?;
         Ok(files)
+    }
+
+    /// The runs of what is being recorded or has no row yet.
+    pub(super) fn unfinished_runs(&self) -> Result<Vec<Uuid>, SpoolError> {
+        let mut runs = Vec::new();
+        each_file(&self.scratch, |file, _| runs.extend(file.and_then(name::run_of_unfinished)))?;
+        Ok(runs)
     }
 
     /// Whether the file is there as it was written.
@@ -151,7 +160,7 @@ impl Folders {
 
     /// Makes durable that files have taken their places, and that nothing is left where they were.
     pub(super) fn sync_places(&self) -> Result<(), SpoolError> {
-        [&self.scratch, &self.items].into_iter().try_for_each(|dir| durable::sync_folder(dir).doing("sync", dir))
+        [&self.items, &self.scratch].into_iter().try_for_each(|dir| durable::sync_folder(dir).doing("sync", dir))
     }
 
     /// Sets something aside that nobody can make sense of. Of two with one name the later stays.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::amount::{Amounts, Counts, Totals};
+use super::amount::{Counts, Totals};
 use super::budget::Budget;
 use super::doorbell::Doorbell;
 use super::error::Doing;
@@ -25,7 +25,7 @@ use super::ledger::items::NewRow;
 use super::ledger::{Durably, Ledger, Opened};
 use super::open::open;
 use super::wall::Reading;
-use super::{Found, Room, SpoolError};
+use super::{Eviction, Found, SpoolError};
 use crate::durable;
 use crate::item::{Dated, Entry, Kind, Owner, OwnerTag, Wall, name};
 use crate::limits::LEDGER_PATIENCE;
@@ -45,7 +45,7 @@ pub struct Intake {
     pub(super) folders: Folders,
     pub(super) owner: Option<OwnerTag>,
     /// The owner of recordings that an earlier run left unfinished.
-    leftovers_of: Option<OwnerTag>,
+    pub(super) leftovers_of: Option<OwnerTag>,
     doorbell: Doorbell,
     pub(super) state: Mutex<State>,
     /// In a lock of their own: the status line never waits for the disk.
@@ -65,10 +65,12 @@ pub(super) struct State {
     beginning: Vec<(Uuid, Uuid, Reading)>,
     /// The number of this start of the machine, once a run has begun.
     boot: Option<i64>,
-    /// The true time less the time since the machine was started, once it is known.
+    /// The true time at which the machine was started, once it is known.
     true_us: Option<i64>,
     /// Rows that are not in the ledger yet; their files are kept.
     unwritten: Vec<NewRow>,
+    /// Files may have taken their places, but not durably.
+    has_moved: bool,
     /// Files of what is being recorded that the disk did not take.
     unsynced: BTreeSet<PathBuf>,
     /// Why the ledger could not be written.
@@ -98,6 +100,7 @@ impl Intake {
             boot: None,
             true_us: None,
             unwritten: Vec::new(),
+            has_moved: true,
             unsynced: BTreeSet::new(),
             write_error: None,
         };
@@ -113,7 +116,7 @@ impl Intake {
         Ok((intake, found))
     }
 
-    /// Where files are written before they are admitted. Emptied at every start.
+    /// Where files are written before they are admitted. Put in order at every start.
     pub fn scratch(&self) -> &Path {
         &self.folders.scratch
     }
@@ -144,8 +147,7 @@ impl Intake {
         let Some(boot) = state.boot else { return Ok(()) };
         state.ledger.settle(boot, true_us)?;
         state.true_us = Some(true_us);
-        let needed: Vec<_> = self.folders.unfinished()?.into_iter().map(|(run, _)| run).collect();
-        state.ledger.forget_runs(&needed)?;
+        state.ledger.forget_runs(&self.folders.unfinished_runs()?)?;
         self.update_shown(state);
         self.doorbell.ring();
         Ok(())
@@ -157,17 +159,17 @@ impl Intake {
     }
 
     /// Keeps an item whose file is `bytes`. When this returns, it survives a power cut.
-    pub fn admit_bytes(&self, dated: Dated, bytes: &[u8]) -> Result<Room, SpoolError> {
+    pub fn admit_bytes(&self, dated: Dated, bytes: &[u8]) -> Result<Eviction, SpoolError> {
         self.admit(dated, bytes.len() as u64, |path| self.write_file(path, bytes))
     }
 
     /// Keeps an item whose file was finished in [`Self::scratch`]. When this returns, it survives a power cut.
-    pub fn admit_file(&self, dated: Dated, finished: &Path) -> Result<Room, SpoolError> {
+    pub fn admit_file(&self, dated: Dated, finished: &Path) -> Result<Eviction, SpoolError> {
         let media_bytes = fs::metadata(finished).doing("read", finished)?.len();
-        if !self.is_synced(finished) {
+        if self.take_sync_failure(finished) {
             return Err(io::Error::other("a part of it could not be written")).doing("keep", finished);
         }
-        self.admit(dated, media_bytes, |path| durable::publish(finished, path).doing("keep", finished))
+        self.admit(dated, media_bytes, |path| self.publish(finished, path))
     }
 
     pub(super) fn admit(
@@ -175,7 +177,7 @@ impl Intake {
         dated: Dated,
         media_bytes: u64,
         put: impl FnOnce(&Path) -> Result<(), SpoolError>,
-    ) -> Result<Room, SpoolError> {
+    ) -> Result<Eviction, SpoolError> {
         let (owner, uptime_us) = (self.owner, dated.recorded.uptime_us);
         let file = name::data_path(&dated.item);
         let entry = Entry::new(dated, media_bytes, owner);
@@ -190,8 +192,8 @@ impl Intake {
         &self,
         new: NewRow,
         put: impl FnOnce(&Path) -> Result<(), SpoolError>,
-    ) -> Result<Room, SpoolError> {
-        let room = self.make_room(&mut self.state(), &new.entry.name)?;
+    ) -> Result<Eviction, SpoolError> {
+        let room = self.evict_for(&mut self.state(), &new.entry.name)?;
         put(&self.folders.before_row(&new.entry.name))?;
         let state = &mut *self.state();
         state.counts.recorded.add_one(new.entry.name.kind(), new.entry.media_bytes());
@@ -211,9 +213,15 @@ impl Intake {
         done.inspect_err(|_| drop(durable::remove_volatile(path)))
     }
 
-    /// Whether the disk has taken what there is of this file. The operating system says once that it has not.
-    pub(super) fn is_synced(&self, unfinished: &Path) -> bool {
-        !self.state().unsynced.remove(unfinished)
+    /// Whether the disk has failed to take a part of this file. Linux says so once, so it is remembered.
+    pub(super) fn take_sync_failure(&self, unfinished: &Path) -> bool {
+        self.state().unsynced.remove(unfinished)
+    }
+
+    /// Makes a file durable, with what is being recorded, and gives it its name.
+    pub(super) fn publish(&self, finished: &Path, path: &Path) -> Result<(), SpoolError> {
+        self.sync_with(Some(finished))?;
+        durable::relocate(finished, path).doing("keep", finished)
     }
 
     /// Makes durable what is being recorded, as far as it has been written.
@@ -224,8 +232,14 @@ impl Intake {
     }
 
     pub(super) fn sync_with(&self, file: Option<&Path>) -> Result<(), SpoolError> {
-        let unfinished = self.folders.unfinished()?.into_iter().map(|(_, path)| path);
-        let files: Vec<_> = unfinished.chain(file.map(Path::to_owned)).collect();
+        let mut files = self.folders.being_recorded()?;
+        files.extend(file.filter(|file| !files.iter().any(|path| path == file)).map(Path::to_owned));
+        let has_moved = std::mem::take(&mut self.state().has_moved);
+        // Before the folder that they have left is synced: they must be in one of both.
+        if let Some(Err(error)) = has_moved.then(|| self.folders.sync_places()) {
+            log::debug!("{}", error.line());
+            self.state().has_moved = true;
+        }
         let mut result = Ok(());
         for (path, error) in durable::sync_together(&files) {
             if file.is_some_and(|file| file.starts_with(&path)) {
@@ -242,10 +256,6 @@ impl Intake {
         let state = &mut *self.state();
         self.write(state);
         state.write_error.clone()
-    }
-
-    pub(super) fn write_found(&self) {
-        self.write(&mut self.state());
     }
 
     fn write(&self, state: &mut State) {
@@ -293,7 +303,7 @@ impl Intake {
         if state.unwritten.is_empty() {
             return Ok(());
         }
-        let State { ledger, unwritten, boot, true_us, .. } = state;
+        let State { ledger, unwritten, boot, true_us, has_moved, .. } = state;
         unwritten.iter_mut().for_each(|new| new.boot = new.boot.or(*boot));
         let has_early = unwritten.iter().any(|new| new.entry.wall == Wall::Provisional);
         // A picture without its row is kept at the next start.
@@ -306,6 +316,7 @@ impl Intake {
         }
         // Rows in a ledger that has been set aside meanwhile are none.
         ledger.check()?;
+        *has_moved = true;
         for NewRow { entry, .. } in std::mem::take(unwritten) {
             if let Err(error) = self.folders.to_place(&entry.name) {
                 log::warn!("{}; the next start does it", error.line());
@@ -316,10 +327,10 @@ impl Intake {
     }
 
     /// A recording never came as far as the spool.
-    pub fn count_lost(&self, kind: Kind, bytes: u64) {
+    pub fn count_lost(&self, kind: Kind) {
         let state = &mut *self.state();
-        state.counts.dropped.add_one(kind, bytes);
-        if let Err(error) = state.ledger.count_loss(kind, bytes) {
+        state.counts.dropped.add_one(kind, 0);
+        if let Err(error) = state.ledger.count_loss(kind) {
             log::debug!("{}", error.line());
         }
         self.update_shown(state);
@@ -341,21 +352,6 @@ impl Intake {
     /// What was in the spool within the last second or so.
     pub fn totals(&self) -> Totals {
         self.shown.lock().expect("no panic while held").0.clone()
-    }
-
-    /// What was given up in all runs.
-    pub fn losses(&self) -> Amounts {
-        self.state().ledger.losses().unwrap_or_default()
-    }
-
-    #[cfg(test)]
-    pub(super) fn set_patience(&self, patience: Duration) {
-        self.state().ledger.set_patience(patience).expect("a number");
-    }
-
-    /// For whom an earlier run recorded.
-    pub(super) fn leftovers_of(&self) -> Option<OwnerTag> {
-        self.leftovers_of
     }
 }
 

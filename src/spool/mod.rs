@@ -7,32 +7,32 @@
 //!             queue, budget, placement     decide: what is next, what is given up, when something happened
 //! ```
 
-pub mod adopt;
+mod adopt;
 pub mod amount;
 pub mod budget;
 mod cut_short;
 mod doorbell;
 mod error;
-pub mod files;
+mod eviction;
+mod files;
 mod intake;
-pub mod ledger;
+mod ledger;
 mod legacy;
 #[cfg(test)]
 mod model;
 mod open;
 mod outbox;
-pub mod placement;
+mod placement;
 pub mod queue;
 mod ready;
 mod recover;
-mod room;
 mod shelf;
 pub mod survey;
 #[cfg(test)]
 mod tests;
 pub mod wall;
 
-pub use budget::Room;
+pub use budget::Eviction;
 pub use error::SpoolError;
 pub use intake::Intake;
 pub use outbox::Outbox;

@@ -115,9 +115,6 @@ impl Outbox {
 
     /// Takes the most urgent item in hand of those that are wanted, waiting up to `patience` for one. It must then be given to one of
     /// [`Self::finish`], [`Self::refuse`], [`Self::hand_back`], [`Self::defer`], [`Self::delay`].
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
     pub fn take(
         &self,
         want: Want,
@@ -277,9 +274,6 @@ impl Outbox {
     }
 
     /// Removes what is delivered and still there. Called at the end.
-    ///
-    /// # Errors
-    /// When the ledger cannot be written.
     pub fn close(&self) -> Result<(), SpoolError> {
         self.remove_finished(&mut self.state())
     }
@@ -299,9 +293,6 @@ impl Outbox {
     }
 
     /// These wait again, as far as they were refused.
-    ///
-    /// # Errors
-    /// When the ledger cannot be written.
     pub fn take_back(&self, ids: &[ItemId]) -> Result<(), SpoolError> {
         let state = &mut *self.state();
         let rows: Vec<_> = ids.iter().map(|id| id.row).collect();

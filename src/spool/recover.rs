@@ -3,7 +3,7 @@
 //! ```text
 //! scratch/  with a row: takes its place          items/  with a row: waits
 //!           without, whole: kept                         without, whole picture: kept
-//!           cut short: kept up to its last second        without, speech or clip: it was delivered, and is removed
+//!           cut short: kept as far as it was written        without, speech or clip: it was delivered, and is removed
 //!           anything else: removed                       anything else: set aside
 //! a row without a file: told and counted
 //! ```
@@ -112,7 +112,7 @@ impl Intake {
             let kept = self.find(name, is_new).map(|()| 1);
             found.without_row += Found::tried(kept);
         }
-        self.write_found();
+        self.tend();
         for (file, path) in scratch.iter().filter(|(file, _)| name::parse_unfinished_clip(file).is_some()) {
             match self.adopt_clip(file, path) {
                 Ok(true) => found.adopted += 1,
@@ -131,7 +131,7 @@ impl Intake {
         let state = &mut *self.state();
         let run = state.ledger.run_clock(name.run()).ok().flatten();
         let (boot, offset_us) = run.map_or((UNKNOWN_BOOT, 0), |run| (run.boot, run.true_us.unwrap_or(run.offset_us)));
-        let owner = name.owner().or(run.map_or(self.leftovers_of(), |run| run.owner));
+        let owner = name.owner().or(run.map_or(self.leftovers_of, |run| run.owner));
         let (entry, uptime_us) = found_entry(name, offset_us, is_new);
         state.add(NewRow { row: 0, entry, owner, boot: Some(boot), uptime_us, refused: None });
         Ok(())
@@ -171,9 +171,9 @@ fn listed(dir: &Path) -> Result<Vec<(String, PathBuf)>, SpoolError> {
     Ok(files)
 }
 
-/// Removes what nobody needs, a folder perhaps. Gives how many.
+/// Removes what nobody needs, a folder perhaps; what comes back is removed again. Gives how many.
 fn removed(path: &Path) -> usize {
     let is_folder = fs::symlink_metadata(path).is_ok_and(|file| file.is_dir());
-    let removed = if is_folder { durable::remove_tree(path) } else { durable::remove(path) };
+    let removed = if is_folder { durable::remove_tree(path) } else { durable::remove_volatile(path) };
     Found::tried(removed.doing("remove", path).map(|()| 1))
 }

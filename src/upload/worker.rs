@@ -102,7 +102,7 @@ impl Worker<'_> {
     fn load(&self, id: &ItemId) -> Result<Option<Entry>, SpoolError> {
         match self.outbox.load(id) {
             Err(SpoolError::GivenUp(_)) => Ok(None),
-            Err(error) if error.is_damage() => {
+            Err(error @ SpoolError::Damaged { .. }) => {
                 log::error!("{error}");
                 (self.tell)(Event::Dropped(id.kind));
                 Ok(None)

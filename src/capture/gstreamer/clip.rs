@@ -109,10 +109,14 @@ impl ClipWriter {
         let message = bus.timed_pop_filtered(patience, &[gst::MessageType::Eos, gst::MessageType::Error]);
         match describe(&message.ok_or_else(slow)?) {
             Some(error) => Err(SourceError(error)),
-            None => {
-                let _ = durable::give_back(&self.file);
-                Ok(self.path)
-            }
+            None => Ok(self.path.clone()),
         }
+    }
+}
+
+impl Drop for ClipWriter {
+    fn drop(&mut self) {
+        // Nothing is written any more, or what is written takes room of its own.
+        let _ = durable::give_back(&self.file);
     }
 }

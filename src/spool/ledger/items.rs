@@ -8,11 +8,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::clocks::UNKNOWN_BOOT;
+use super::totals::add_losses;
 use super::{Durably, Ledger, kind, new_epoch, step, wall};
 use crate::item::{Entry, Item, ItemId, ItemName, Kind, OwnerTag, Step};
 use crate::limits::GIVEN_UP_AT_ONCE;
 use crate::spool::SpoolError;
-use crate::spool::budget::Candidate;
+use crate::spool::amount::Amount;
 use crate::spool::queue::Waiting;
 
 /// Rows that are looked at for what may be given up: more than are given up at once, since some may be in hand.
@@ -126,7 +127,7 @@ impl Ledger {
             let mut removed = Vec::new();
             for (row, name) in lost {
                 if delete(db, *row)? > 0 {
-                    super::totals::add_loss(db, name.kind(), name.media_bytes())?;
+                    add_losses(db, name.kind(), Amount { items: 1, bytes: name.media_bytes() })?;
                     removed.push(*row);
                 }
             }
@@ -194,19 +195,16 @@ impl Ledger {
         candidates: Kind,
         of_others: Option<OwnerTag>,
         are_refused: bool,
-        mut is_enough: impl FnMut(Candidate) -> bool,
+        mut is_enough: impl FnMut(i64, ItemName) -> bool,
     ) -> Result<(), SpoolError> {
-        let sql = "SELECT id, file, disk_bytes FROM item
+        let sql = "SELECT id, file FROM item
             WHERE kind = ?1 AND (?2 IS NULL OR owner != ?2) AND (state = 2) = ?3 ORDER BY start_us LIMIT ?4";
         self.read(|db| {
             let mut statement = db.prepare_cached(sql)?;
             let owner = of_others.map(|owner| owner.0);
             let mut rows = statement.query(params![candidates as i64, owner, are_refused, CANDIDATES as i64])?;
             while let Some(row) = rows.next()? {
-                let disk_bytes = row.get::<_, i64>(2)?.unsigned_abs();
-                let candidate =
-                    Candidate { row: row.get(0)?, name: name(row, 1)?, was_refused: are_refused, disk_bytes };
-                if is_enough(candidate) {
+                if is_enough(row.get(0)?, name(row, 1)?) {
                     break;
                 }
             }
@@ -224,6 +222,12 @@ impl Ledger {
             }
             Ok(())
         })
+    }
+
+    /// Whether there is an utterance of this run and number: two of them stop the server's chain.
+    pub fn has_utterance(&self, run: Uuid, number: u32) -> Result<bool, SpoolError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM item WHERE kind = 0 AND uid = ?1 AND number = ?2)";
+        self.read(|db| db.query_row(sql, params![run.as_bytes(), number], |row| row.get(0)))
     }
 
     /// When something of this owner's was last refused, and the answer.

@@ -73,16 +73,13 @@ pub struct Ledger {
 impl Ledger {
     /// Opens the ledger in these folders. If there is none, or it is damaged or of a newer version, a new one is made, which `fill` fills
     /// in the same transaction. The lock `lock-ledger` must be held.
-    ///
-    /// # Errors
-    /// When it cannot be made or read.
     pub fn open(
         folders: &Folders,
         fill: impl FnOnce(&Ledger) -> Result<(), SpoolError>,
     ) -> Result<(Self, Opened), SpoolError> {
         let path = folders.ledger();
         // A card may fail once; twice on a disk that is not full, this file cannot be read.
-        let usable = if damage_note(&path).exists() {
+        let usable = if damage_note(&path).exists() && folders.has_space() {
             Err(SpoolError::DamagedLedger { path: path.clone(), what: "a part of it could not be read".into() })
         } else {
             Self::usable(&path).or_else(|error| match error {
@@ -121,7 +118,7 @@ impl Ledger {
         let path = folders.ledger();
         let ledger = Self::connect(&path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         if ledger.version()? != VERSION {
-            return Err(SpoolError::NewerLedger { path });
+            return Err(SpoolError::NewerLedger(path));
         }
         Ok(ledger)
     }
@@ -150,7 +147,7 @@ impl Ledger {
         match (version, id) {
             (0, 0) if number("SELECT count(*) FROM sqlite_schema")? == 0 => return Ok(ledger),
             (VERSION, APPLICATION_ID) => {}
-            (VERSION.., APPLICATION_ID) => return Err(SpoolError::NewerLedger { path: path.into() }),
+            (VERSION.., APPLICATION_ID) => return Err(SpoolError::NewerLedger(path.into())),
             _ => return Err(damaged("it is another program's".into())),
         }
         let check: String = ledger.read(|db| db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
@@ -169,7 +166,16 @@ impl Ledger {
     }
 
     fn run(&self, statements: &str) -> Result<(), SpoolError> {
-        self.connection.execute_batch(statements).of_ledger("write", &self.path)
+        self.noting_damage(self.connection.execute_batch(statements).of_ledger("write", &self.path))
+    }
+
+    /// Damage is noted for the next start, which may not come upon it when it opens the ledger.
+    fn noting_damage<T>(&self, done: Result<T, SpoolError>) -> Result<T, SpoolError> {
+        // This may be a ledger that has been replaced already.
+        if matches!(done, Err(SpoolError::DamagedLedger { .. })) && self.check().is_ok() {
+            let _ = durable::shared_file(&damage_note(&self.path));
+        }
+        done
     }
 
     fn set_durably(&mut self, durably: Durably) -> Result<(), SpoolError> {
@@ -182,7 +188,7 @@ impl Ledger {
     }
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, SpoolError> {
-        read(&self.connection).of_ledger("read", &self.path)
+        self.noting_damage(read(&self.connection).of_ledger("read", &self.path))
     }
 
     /// Does all of it or nothing.
@@ -192,14 +198,8 @@ impl Ledger {
         write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, SpoolError> {
         self.set_durably(durably)?;
-        let path = &self.path;
-        let connection = &mut self.connection;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
-        let transaction = transaction.of_ledger("write", path)?;
-        let done = write(&transaction).of_ledger("write", path)?;
-        durable::before_commit().doing("write", path)?;
-        transaction.commit().of_ledger("write", path)?;
-        Ok(done)
+        let done = write_all(&mut self.connection, &self.path, write);
+        self.noting_damage(done)
     }
 
     /// Makes sure that the file is still this one: the other side may have set it aside.
@@ -211,7 +211,7 @@ impl Ledger {
             Ok(file) => file.ino() != self.inode,
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         };
-        if is_another { Err(SpoolError::LedgerReplaced { path: self.path.clone() }) } else { Ok(()) }
+        if is_another { Err(SpoolError::LedgerReplaced(self.path.clone())) } else { Ok(()) }
     }
 
     /// Whether another connection has written since this was last asked.
@@ -262,6 +262,19 @@ impl Ledger {
     }
 }
 
+fn write_all<T>(
+    connection: &mut Connection,
+    path: &Path,
+    write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> Result<T, SpoolError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    let transaction = transaction.of_ledger("write", path)?;
+    let done = write(&transaction).of_ledger("write", path)?;
+    durable::before_commit().doing("write", path)?;
+    transaction.commit().of_ledger("write", path)?;
+    Ok(done)
+}
+
 pub(super) fn set_note(db: &Connection, key: &str, value: i64) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT INTO note VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value")?
         .execute((key, value))
@@ -291,10 +304,8 @@ pub(super) trait OfLedger<T> {
 impl<T> OfLedger<T> for rusqlite::Result<T> {
     fn of_ledger(self, doing: &'static str, path: &Path) -> Result<T, SpoolError> {
         self.map_err(|source| match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SpoolError::LedgerBusy { path: path.into() },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SpoolError::LedgerBusy(path.into()),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                // For the next start, which may not come upon the damage when it opens the ledger.
-                let _ = durable::shared_file(&damage_note(path));
                 SpoolError::DamagedLedger { path: path.into(), what: source.to_string() }
             }
             Some(ErrorCode::SystemIoFailure)

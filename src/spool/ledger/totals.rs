@@ -9,16 +9,7 @@ use crate::item::{Kind, OwnerTag};
 use crate::spool::SpoolError;
 use crate::spool::amount::{Amount, Amounts, Totals};
 
-/// One more is given up, or could not be kept.
-pub(super) fn add_loss(db: &Connection, kind: Kind, bytes: u64) -> rusqlite::Result<()> {
-    db.prepare_cached(
-        "INSERT INTO loss VALUES (?1, 1, ?2) ON CONFLICT DO UPDATE SET items = items + 1, bytes = bytes + excluded.bytes",
-    )?
-    .execute((kind as i64, bytes as i64))
-    .map(drop)
-}
-
-/// So much was given up by version 0.1.0.
+/// So much more was given up, or could not be kept.
 pub(in crate::spool) fn add_losses(
     db: &Connection,
     kind: Kind,
@@ -72,7 +63,7 @@ impl Ledger {
     }
 
     /// A recording was never kept.
-    pub fn count_loss(&mut self, kind: Kind, bytes: u64) -> Result<(), SpoolError> {
-        self.write(Durably::Soon, |db| add_loss(db, kind, bytes))
+    pub fn count_loss(&mut self, kind: Kind) -> Result<(), SpoolError> {
+        self.write(Durably::Soon, |db| add_losses(db, kind, Amount { items: 1, bytes: 0 }))
     }
 }

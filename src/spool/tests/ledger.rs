@@ -109,7 +109,7 @@ fn an_upload_whose_ledger_was_replaced_says_so() -> Done {
     fs::rename(dir.path().join("spool.db"), dir.path().join("damaged/spool.db")).expect("moves");
     fs::write(dir.path().join("spool.db"), b"").expect("writable");
     let asked = outbox.take(Want::Any, Duration::ZERO, || Duration::ZERO);
-    assert!(matches!(asked, Err(SpoolError::LedgerReplaced { .. })), "{asked:?}");
+    assert!(matches!(asked, Err(SpoolError::LedgerReplaced(_))), "{asked:?}");
     Ok(())
 }
 
@@ -117,7 +117,7 @@ fn an_upload_whose_ledger_was_replaced_says_so() -> Done {
 fn while_the_ledger_is_locked_recordings_are_kept_and_get_their_rows_later() -> Done {
     let dir = tempdir().expect("a folder");
     let (intake, outbox) = both(dir.path())?;
-    intake.set_patience(Duration::ZERO);
+    intake.state().ledger.set_patience(Duration::ZERO)?;
     let other = Connection::open(dir.path().join("spool.db")).expect("opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("locks");
     intake.admit_bytes(said(1), b"wav")?;
@@ -134,7 +134,7 @@ fn while_the_ledger_is_locked_recordings_are_kept_and_get_their_rows_later() -> 
 fn what_was_kept_while_the_ledger_was_locked_is_there_after_a_crash() -> Done {
     let dir = tempdir().expect("a folder");
     let (intake, _) = Intake::open(dir.path(), None)?;
-    intake.set_patience(Duration::ZERO);
+    intake.state().ledger.set_patience(Duration::ZERO)?;
     let other = Connection::open(dir.path().join("spool.db")).expect("opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("locks");
     [said(1), clip(2), picture(30)].into_iter().try_for_each(|item| intake.admit_bytes(item, b"bytes").map(drop))?;

@@ -44,7 +44,7 @@ fn what_version_0_1_0_has_left_is_taken_over_with_all_that_is_known_of_it() -> D
     let dir = spool_of_0_1_0();
     let (intake, found) = Intake::open(dir.path(), Some(&home(3)))?;
     assert_eq!((found.waiting, found.lost, found.unfinished), (2, 0, 1));
-    assert_eq!((intake.losses().of(Kind::Picture).items, intake.totals().refused.items()), (8, 1));
+    assert_eq!((intake.state().ledger.losses()?.of(Kind::Picture).items, intake.totals().refused.items()), (8, 1));
     assert_eq!(intake.totals().without_time.items(), 1);
     let clock = ManualClock::at(at(1_000));
     begin(&intake, &clock, 1)?;
