@@ -26,8 +26,8 @@ pub mod replay;
 pub mod retime;
 pub mod run;
 pub mod schedule;
-#[cfg(feature = "device")]
 mod shortages;
+#[cfg(feature = "device")]
 pub mod stages;
 #[cfg(feature = "device")]
 mod stamp;

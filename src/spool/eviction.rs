@@ -47,12 +47,11 @@ impl Intake {
         let (mut given_up, mut freed) = (Vec::new(), 0);
         while freed < bytes {
             let lot = self.choose(state, &totals, newcomer, bytes - freed)?;
-            let lot_bytes: u64 = lot.iter().map(|((_, name), _)| name.disk_bytes()).sum();
+            let lot_bytes: u64 = lot.iter().map(|(_, name, _)| name.disk_bytes()).sum();
             if freed + lot_bytes < bytes && lot.len() < GIVEN_UP_AT_ONCE {
                 return Err(full());
             }
-            // Locked until their files are gone.
-            let (rows, _locks): (Vec<_>, Vec<_>) = lot.into_iter().unzip();
+            let rows: Vec<_> = lot.iter().map(|(row, name, _)| (*row, name.clone())).collect();
             if rows.iter().any(|(_, name)| name.kind() != Kind::Picture) {
                 // A power cut must not bring a file back to where it lay before it had a row.
                 self.folders.sync_places()?;
@@ -84,7 +83,7 @@ impl Intake {
         totals: &Totals,
         newcomer: Kind,
         bytes: u64,
-    ) -> Result<Vec<((i64, ItemName), File)>, SpoolError> {
+    ) -> Result<Vec<(i64, ItemName, File)>, SpoolError> {
         let (mut lot, mut freed) = (Vec::new(), 0);
         let has_refused = totals.refused.items() + totals.of_others.items() > 0;
         for (kind, of_others) in budget::order(newcomer) {
@@ -101,7 +100,7 @@ impl Intake {
                     let is_enough = freed >= bytes.saturating_add(spare) || lot.len() >= GIVEN_UP_AT_ONCE;
                     if !is_enough && let Some(lock) = self.folders.seize(&name) {
                         freed += name.disk_bytes();
-                        lot.push(((row, name), lock));
+                        lot.push((row, name, lock));
                     }
                     is_enough
                 })?;
