@@ -328,7 +328,7 @@ impl Outbox {
         self.amount_waiting(kind).items as usize
     }
 
-    /// The same without those of which everything is sent.
+    /// The same without those of which this process has sent everything.
     pub fn waiting_unsent(&self, kind: Kind) -> usize {
         let state = &mut *self.state();
         let _ = self.refresh(state);

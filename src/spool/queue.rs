@@ -71,7 +71,9 @@ impl Queue {
             return;
         }
         if step >= Step::Uploaded {
-            self.file_in_place.insert(id, (slot, step == Step::Sent));
+            // What an earlier process has sent is looked at again at once: it counts as still to be sent.
+            let is_sent = step == Step::Sent && self.until.contains_key(&id);
+            self.file_in_place.insert(id, (slot, is_sent));
         }
         self.shelves[id.kind as usize].add(&slot);
         match self.until.remove(&id) {
@@ -273,7 +275,7 @@ impl Queue {
         }
     }
 
-    /// Of how many of a kind everything is sent.
+    /// Of how many of a kind this process has sent everything.
     pub fn sent(&self, kind: Kind) -> usize {
         self.file_in_place.iter().filter(|(id, (_, is_sent))| id.kind == kind && *is_sent).count()
     }

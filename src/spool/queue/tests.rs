@@ -196,10 +196,24 @@ fn what_is_read_anew_keeps_its_place_and_what_is_in_hand_stays_there() {
 #[test]
 fn an_item_whose_file_was_sent_by_an_earlier_run_is_known_to_be_in_place() {
     let mut queue = queue([clip(1000), Waiting { step: Step::Sent, ..clip(2000) }]);
-    assert_eq!((queue.sent(Kind::Clip), queue.take(NOW, Want::FileInPlace)), (1, Some(clip(2000).id)));
+    assert_eq!((queue.sent(Kind::Clip), queue.take(NOW, Want::FileInPlace)), (0, Some(clip(2000).id)));
 }
 
 #[test]
 fn an_item_that_waits_takes_little_memory() {
     assert!(size_of::<Slot>() <= 24, "200,000 of them are held");
+}
+
+#[test]
+fn what_was_sent_counts_as_sent_by_this_process_alone_since_another_looks_at_it_at_once() {
+    let sent = Waiting { step: Step::Sent, ..said(1) };
+    let mut queue = queue([sent]);
+    assert_eq!(queue.sent(Kind::Utterance), 0, "an earlier process has sent it");
+    let id = take(&mut queue).expect("it waits");
+    queue.note_file_in_place(&id, true);
+    queue.delay(&id, NOW * 2);
+    assert_eq!(queue.sent(Kind::Utterance), 1);
+    queue.clear();
+    queue.add(Waiting { step: Step::Sent, ..said(1) });
+    assert_eq!(queue.sent(Kind::Utterance), 1, "the rows were read anew");
 }
