@@ -73,7 +73,6 @@ def stages(lacking, is_amd64=platform.machine() == "x86_64"):
         check("the program for arm64 beside Debian 13", "scripts/lib/test_aarch64.sh", "trixie"),
         check("instruction counts", "scripts/bench", "counts"),
         pytest("the package and its services", "scripts/system-test"),
-        *[check("power cuts", "scripts/power-cuts", "--quick")] * is_amd64,
         pytest("the image on an emulated box", "scripts/hw-test"),
     ]
 
