@@ -268,7 +268,10 @@ impl Keeper {
         let dated = self.date(item);
         let is_other = |began: Timestamp| start.duration_since(began).abs() > SAME_START;
         if self.so_far.as_ref().is_some_and(|(_, began)| is_other(*began)) {
+            // First what is whole.
+            let admitted = self.intake.admit_speech(dated, &wav, None);
             self.forget_speech();
+            return admitted;
         }
         let so_far = self.so_far.take().map(|(file, _)| file);
         self.intake.admit_speech(dated, &wav, so_far.as_deref())

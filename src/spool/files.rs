@@ -119,7 +119,9 @@ impl Folders {
     /// Writes a file, which is to be made durable.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
         let written = durable::create_volatile(path, bytes, SHARED);
-        written.inspect_err(|_| drop(fs::remove_file(path))).doing("write", path)
+        // What is there already is no half of this.
+        let is_half = |error: &io::Error| error.kind() != io::ErrorKind::AlreadyExists;
+        written.inspect_err(|error| drop(is_half(error).then(|| fs::remove_file(path)))).doing("write", path)
     }
 
     /// The files of what is being recorded.
