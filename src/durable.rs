@@ -17,19 +17,9 @@ use crate::limits::PICTURE_RESERVE_BYTES;
 /// Writes `bytes` to `target`, which appears whole or not at all; a file that was there is replaced.
 /// `scratch_dir` must be on the same file system. Nobody but its owner may read it.
 pub fn write(scratch_dir: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_with_mode(scratch_dir, target, bytes, 0o600)
-}
-
-/// The same with a file that others may use as `mode` says, as far as the process's umask lets them.
-pub fn write_with_mode(scratch_dir: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    write_before_another(scratch_dir, target, bytes, mode)?;
+    let file = NamedTempFile::new_in(scratch_dir).map_err(without_name)?;
+    fill(file, target, bytes)?;
     sync_parent(target)
-}
-
-/// The same, but that it is there becomes durable only with the next file of its folder. What is in it is durable now.
-pub fn write_before_another(scratch_dir: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let file = tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(scratch_dir);
-    fill(file.map_err(without_name)?, target, bytes)
 }
 
 /// As [`write()`], with the rights and the owner of the file that is replaced, so far as the file system has such; a new
@@ -136,7 +126,7 @@ pub fn sync_together(paths: &[impl AsRef<Path>]) -> Vec<(PathBuf, io::Error)> {
         folders.extend(path.parent());
     }
     for (_, file) in &begun {
-        // Linux writes what it is told that nobody needs any more (mm/fadvise.c). If it does not, nothing is lost but the saving.
+        // Linux begins to write a file to disk on this advice (mm/fadvise.c). Where it does not, only the saving is lost.
         let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
     }
     for (path, file) in begun.iter().rev() {

@@ -79,7 +79,7 @@ pub struct Keeper {
     clock_is_late: bool,
     /// When the time was last remembered, monotonic, and what had been dropped by then.
     remembered: (Duration, Amounts),
-    /// The ledger cannot be written, which was told.
+    /// Why the ledger cannot be written; a person has been told.
     trouble: Option<String>,
 }
 
@@ -268,7 +268,7 @@ impl Keeper {
         let dated = self.date(item);
         let is_other = |began: Timestamp| start.duration_since(began).abs() > SAME_START;
         if self.so_far.as_ref().is_some_and(|(_, began)| is_other(*began)) {
-            // First what is whole.
+            // Store the utterance first: a power cut must find one of the two.
             let admitted = self.intake.admit_speech(dated, &wav, None);
             self.forget_speech();
             return admitted;
@@ -324,7 +324,7 @@ fn wav(samples: &[i16]) -> io::Result<Vec<u8>> {
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
-    let mut bytes = Cursor::new(Vec::with_capacity(44 + samples.len() * 2));
+    let mut bytes = Cursor::new(Vec::with_capacity(WAV_HEADER_BYTES + samples.len() * 2));
     let mut writer = hound::WavWriter::new(&mut bytes, spec).map_err(io::Error::other)?;
     let mut block = writer.get_i16_writer(samples.len() as u32);
     samples.iter().for_each(|sample| block.write_sample(*sample));

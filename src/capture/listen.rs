@@ -121,15 +121,7 @@ mod tests {
     use super::*;
     use crate::limits::SAMPLE_RATE_HZ;
     use crate::segment::SoundChunk;
-
-    const SETTINGS: Settings = Settings {
-        threshold: Threshold::Fixed(1000.0),
-        pause_ms: 700,
-        lead_in_ms: 300,
-        tail_ms: 200,
-        shortest_ms: 60,
-        timeout_ms: 3000,
-    };
+    use crate::segment::tests::SETTINGS;
 
     /// Chunks of so many milliseconds, each of so many milliseconds of one level after the other.
     struct Chunks(Vec<Vec<(usize, i16)>>, usize);

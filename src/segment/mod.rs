@@ -301,4 +301,4 @@ pub fn segment_all(settings: Settings, recording: &[i16]) -> Vec<Utterance> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

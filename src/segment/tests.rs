@@ -6,7 +6,7 @@ use super::*;
 use crate::capture::synthetic_voice::synthetic_voice;
 use crate::limits::{CHUNK_SAMPLES, LONGEST_CHUNK_SAMPLES};
 
-pub(super) const SETTINGS: Settings = Settings {
+pub(crate) const SETTINGS: Settings = Settings {
     threshold: Threshold::Fixed(1000.0),
     pause_ms: 700,
     lead_in_ms: 300,

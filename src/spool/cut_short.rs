@@ -25,7 +25,7 @@ use crate::limits::{SAMPLE_RATE_HZ, SPEECH_RESERVED_BYTES};
 const BYTES_PER_MS: usize = SAMPLE_RATE_HZ as usize / 1000 * 2;
 
 impl Intake {
-    /// Keeps what is whole of a clip that was being written. Says whether anything is.
+    /// Keeps the complete part of a clip that was being written. False if there is none.
     pub(super) fn adopt_clip(&self, file: &str, path: &Path) -> Result<bool, SpoolError> {
         let Some((uid, start)) = name::parse_unfinished_clip(file) else { return Ok(false) };
         let mut clip = File::options().read(true).write(true).open(path).doing("open", path)?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! spool.db   the ledger, with -wal and -shm
-//! scratch/   what is being written; and, under its name as an item, what is whole and has no row yet
+//! scratch/   recordings in progress, and finished files, under their final names, that have no row yet
 //! items/     NAME.wav|mp4|jpg, each with a row of the ledger
 //! damaged/   what nobody can make sense of, and ledgers that could not be used; never deleted, never delivered
 //! ```

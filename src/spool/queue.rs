@@ -57,7 +57,7 @@ pub struct Queue {
     /// Those that utterances taken for delivery touch: a clip posted too late is never linked to its utterance
     /// (api-contract, "What the consumers need" 4).
     minutes: BTreeSet<i64>,
-    /// When the newest recording ended: by that it is told what has just been said.
+    /// When the newest recording ended. What ended shortly before counts as just said.
     newest_us: Option<i64>,
 }
 

@@ -8,7 +8,7 @@
 //! a row without a file: told and counted
 //! ```
 //!
-//! What cannot be read or moved is told and left where it is: one bad file must not keep a box from recording.
+//! A file that cannot be read or moved is reported and left where it is: one bad file must not keep a box from recording.
 
 #![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "EDGE: files")]
 
@@ -85,23 +85,15 @@ impl Intake {
         for (file, path) in &scratch {
             match ItemName::of_file(file) {
                 Some(name) if known.see(file) => Found::tried(self.folders.to_place(&name)),
-                Some(name) => match self.folders.is_whole(path, &name) {
-                    Ok(true) => whole.push(name),
-                    Ok(false) => found.unfinished += removed(path),
-                    Err(error) => Found::tried(Err(error)),
-                },
-                // What was being recorded is kept once what is whole has its row.
+                Some(name) => whole.extend(self.whole_or_removed(path, name, &mut found)),
+                // Recordings that were cut short come after whole files have their rows.
                 None if name::run_of_unfinished(file).is_some() => {}
                 _ => found.unfinished += removed(path),
             }
         }
         each_file(&self.folders.items, |file, path| match file.and_then(ItemName::of_file) {
             Some(_) if file.is_some_and(|file| known.see(file)) => {}
-            Some(name) if name.kind() == Kind::Picture => match self.folders.is_whole(path, &name) {
-                Ok(true) => whole.push(name),
-                Ok(false) => found.unfinished += removed(path),
-                Err(error) => Found::tried(Err(error)),
-            },
+            Some(name) if name.kind() == Kind::Picture => whole.extend(self.whole_or_removed(path, name, &mut found)),
             Some(_) => found.unfinished += removed(path),
             None => {
                 let is_aside = self.folders.set_aside(path).map(|()| 1);
@@ -122,6 +114,16 @@ impl Intake {
         }
         found.lost = Found::tried(self.give_up_rows(known.without_file()));
         Ok(found)
+    }
+
+    /// The name of a file without a row, if the file is whole. One that is not is removed.
+    fn whole_or_removed(&self, path: &Path, name: ItemName, found: &mut Found) -> Option<ItemName> {
+        match self.folders.is_whole(path, &name) {
+            Ok(true) => return Some(name),
+            Ok(false) => found.unfinished += removed(path),
+            Err(error) => Found::tried(Err(error)),
+        }
+        None
     }
 
     /// A whole file that has no row is to get one. It may not be durable yet.

@@ -89,7 +89,7 @@ impl ClipWriter {
 
     fn hand_over(&mut self) -> Result<(), SourceError> {
         if self.bytes >= self.reserved {
-            // A full disk is told by the writing.
+            // If the disk is full, the writing reports it.
             let _ = durable::reserve(&self.file, self.reserved, CLIP_RESERVED_BYTES);
             self.reserved += CLIP_RESERVED_BYTES;
         }
